@@ -1,0 +1,33 @@
+// The embedded store: one SQLite database in the data directory.
+#pragma once
+
+#include <filesystem>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "domain/error.hpp"
+#include "domain/work.hpp"
+#include "ports/clock.hpp"
+#include "ports/log.hpp"
+#include "ports/store.hpp"
+
+namespace waybill::sqlite {
+
+// Who uses the data directory. Only a server migrates; one server at a time.
+enum class Access { server, command };
+
+struct SqliteOptions {
+    std::filesystem::path data_dir;
+    Access access = Access::server;
+    Milliseconds lease_ahead_max{16'000};  // WorkPolicy::ahead_max, see domain/work.hpp
+    Milliseconds write_deadline{10'000};   // how long a write may wait for its turn
+    Milliseconds busy_deadline{5'000};     // how long a batch is repeated while another process writes
+    std::size_t writes_waiting_max = 4'096;
+};
+
+// Opens or creates waybill.db, takes the lock (server), migrates. Errors (unavailable) are one
+// sentence for a person: a directory that cannot be read, a second server, a newer schema.
+[[nodiscard]] Result<std::unique_ptr<Store>> open_sqlite_store(const SqliteOptions& options, Clock& clock, Log& log);
+
+}  // namespace waybill::sqlite

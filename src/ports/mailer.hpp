@@ -1,0 +1,42 @@
+// Carries one rendered mail to the world.
+#pragma once
+
+#include <cstddef>
+#include <functional>
+#include <string>
+
+#include "domain/time.hpp"
+
+namespace waybill {
+
+// Copies of a mail are identical, byte for byte: everything in `raw` derives from `identity` and
+// from the order as it is stored.
+struct Mail {
+    std::string identity;  // "<order id>-<state>", [A-Za-z0-9_-] only
+    std::string from;
+    std::string to;
+    std::string raw;   // RFC 5322 message with CRLF line ends
+    TimePoint date{};  // the time of the change
+};
+
+enum class MailOutcome { sent, refused, no_answer };
+
+struct MailResult {
+    MailOutcome outcome = MailOutcome::no_answer;
+    std::string reason;  // one sentence when not sent
+};
+
+// Thread-safe. A mail whose result was `sent` is durable with its carrier.
+class Mailer {
+public:
+    using Done = std::move_only_function<void(MailResult)>;
+    virtual ~Mailer() = default;
+
+    // Calls `done` exactly once, from any thread, perhaps before it returns. Never throws.
+    virtual void send(Mail mail, Done done) = 0;
+
+    // How many mails may be under way at once.
+    [[nodiscard]] virtual std::size_t in_flight_max() const = 0;
+};
+
+}  // namespace waybill
