@@ -5,6 +5,7 @@
 // A claim sets a lease and raises the epoch; whoever writes later must still hold that epoch.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -24,6 +25,11 @@ enum class WorkState : std::uint8_t { due, sent, claimed };
 
 // An order has one item of each kind that can exist, so its id follows from the order: a repeat is
 // recognised, and a mail for one state cannot be queued twice.
+//
+// Work ids are up to 80 characters [A-Za-z0-9_-]: an order id (64 when it was imported), what kind
+// of item it is and, for a mail, the state. Those of our own order ids stay valid ids.
+inline constexpr std::size_t work_id_length_max = 80;
+[[nodiscard]] bool is_valid_work_id(std::string_view text);
 [[nodiscard]] WorkId process_work_id(const OrderId& order_id);
 [[nodiscard]] WorkId mail_work_id(const OrderId& order_id, OrderStatus state);
 
