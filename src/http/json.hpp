@@ -40,9 +40,11 @@ struct JsonProblem {
 
 [[nodiscard]] std::expected<Json, JsonProblem> read_json(std::string_view text);
 
-// Appends to one string. Commas are its own business; names and nesting are the caller's.
+// Appends to one string. Commas are its own business; names and nesting are the caller's. Octets
+// that are not UTF-8 become U+FFFD, so that every document is valid.
 class JsonWriter {
 public:
+    JsonWriter& reserve(std::size_t bytes);
     JsonWriter& begin_object();
     JsonWriter& end_object();
     JsonWriter& begin_array();

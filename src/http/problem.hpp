@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "domain/error.hpp"
 #include "domain/money.hpp"
@@ -30,6 +31,7 @@ enum class ProtocolError : std::uint8_t {
 // Members: type, title, status, detail, instance, code, requestId, message, and errors, shortages or
 // expected where they apply. 503 carries Retry-After; 401 carries WWW-Authenticate.
 [[nodiscard]] Response problem(const Request& request, const Error& error, const Currency& currency = {});
-[[nodiscard]] Response problem(const Request& request, ProtocolError error, std::string_view detail);
+[[nodiscard]] Response problem(const Request& request, ProtocolError error, std::string_view detail,
+                               const std::vector<FieldProblem>& fields = {});
 
 }  // namespace waybill::http
