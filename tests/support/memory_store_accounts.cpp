@@ -1,0 +1,145 @@
+#include "tests/support/memory_store.hpp"
+#include "tests/support/newest_first.hpp"
+
+namespace waybill::testing {
+
+Result<User> MemoryStore::create_user(const User& user, const std::optional<Session>& session) {
+    const std::lock_guard lock(mutex_);
+    const TimePoint now = clock_.now();
+    if (users_by_email_.contains(user.email) || users_.contains(user.id)) {
+        return fail(ErrorCode::email_taken, "There is an account with this address.");
+    }
+    User stored = user;
+    stored.created_at = now;
+    users_[stored.id] = stored;
+    users_by_email_[stored.email] = stored.id;
+    if (session) (void)store_session(*session, session->expires_at - session->created_at, now);
+    return stored;
+}
+
+Result<std::optional<User>> MemoryStore::find_user(const UserId& id) {
+    const std::lock_guard lock(mutex_);
+    const auto found = users_.find(id);
+    if (found == users_.end()) return std::optional<User>{};
+    return found->second;
+}
+
+Result<std::optional<User>> MemoryStore::find_user_by_email(const std::string& email) {
+    const std::lock_guard lock(mutex_);
+    const auto found = users_by_email_.find(email);
+    if (found == users_by_email_.end()) return std::optional<User>{};
+    return users_.at(found->second);
+}
+
+Result<void> MemoryStore::rehash_password(const UserId& id, const std::string& expected_hash,
+                                          const std::string& new_hash) {
+    const std::lock_guard lock(mutex_);
+    const auto found = users_.find(id);
+    if (found != users_.end() && found->second.password_hash == expected_hash) found->second.password_hash = new_hash;
+    return {};
+}
+
+Result<std::vector<SessionId>> MemoryStore::change_password(const UserId& id, const std::string& new_hash,
+                                                            const std::optional<SessionId>& keep) {
+    const std::lock_guard lock(mutex_);
+    const auto found = users_.find(id);
+    if (found == users_.end()) return fail(ErrorCode::not_found, "There is no such account.");
+    found->second.password_hash = new_hash;
+    return revoke_where(id, keep, clock_.now());
+}
+
+std::vector<SessionId> MemoryStore::revoke_where(const UserId& user_id, const std::optional<SessionId>& keep,
+                                                 TimePoint now) {
+    std::vector<SessionId> revoked;
+    for (auto& [id, session] : sessions_) {
+        if (session.user_id != user_id || session.revoked_at || keep == id) continue;
+        session.revoked_at = now;
+        revoked.push_back(id);
+    }
+    return revoked;
+}
+
+Session MemoryStore::store_session(Session session, Milliseconds lifetime, TimePoint now) {
+    session.created_at = now;
+    session.last_used_at = now;
+    session.rotated_at = now;
+    session.expires_at = now + lifetime;
+    sessions_[session.id] = session;
+    return session;
+}
+
+Result<Session> MemoryStore::create_session(const Session& session, Milliseconds lifetime) {
+    const std::lock_guard lock(mutex_);
+    return store_session(session, lifetime, clock_.now());
+}
+
+Result<std::optional<Session>> MemoryStore::find_session(const SessionId& id) {
+    const std::lock_guard lock(mutex_);
+    const auto found = sessions_.find(id);
+    if (found == sessions_.end()) return std::optional<Session>{};
+    return found->second;
+}
+
+Result<RotatedSession> MemoryStore::rotate_session(const SessionId& id, std::uint32_t presented_generation,
+                                                   Milliseconds grace, Milliseconds lifetime) {
+    const std::lock_guard lock(mutex_);
+    const TimePoint now = clock_.now();
+    const auto found = sessions_.find(id);
+    if (found == sessions_.end()) return fail(ErrorCode::refresh_invalid, "This session is over.");
+    Session& session = found->second;
+    const auto user = users_.find(session.user_id);
+    if (user == users_.end()) return fail(ErrorCode::refresh_invalid, "This session is over.");
+    switch (decide_refresh(session, presented_generation, now, grace)) {
+        case RefreshDecision::rotate:
+            ++session.generation;
+            session.rotated_at = now;
+            session.last_used_at = now;
+            session.expires_at = now + lifetime;
+            return RotatedSession{session, user->second};
+        case RefreshDecision::repeat_successor:
+            return RotatedSession{session, user->second};
+        case RefreshDecision::reused:
+            session.revoked_at = now;
+            return fail(ErrorCode::refresh_reused, "This session was used twice and is over.");
+        case RefreshDecision::invalid:
+            break;
+    }
+    return fail(ErrorCode::refresh_invalid, "This session is over.");
+}
+
+Result<std::vector<Session>> MemoryStore::list_sessions(const UserId& user_id) {
+    const std::lock_guard lock(mutex_);
+    const TimePoint now = clock_.now();
+    std::vector<Session> rows;
+    for (const auto& [id, session] : sessions_) {
+        if (session.user_id == user_id && is_live(session, now)) rows.push_back(session);
+    }
+    return page_newest_first(std::move(rows), std::nullopt, sessions_listed_max);
+}
+
+Result<void> MemoryStore::revoke_session(const UserId& user_id, const SessionId& id) {
+    const std::lock_guard lock(mutex_);
+    const auto found = sessions_.find(id);
+    if (found == sessions_.end() || found->second.user_id != user_id) {
+        return fail(ErrorCode::not_found, "There is no such session.");
+    }
+    if (!found->second.revoked_at) found->second.revoked_at = clock_.now();
+    return {};
+}
+
+Result<std::vector<SessionId>> MemoryStore::revoke_sessions(const UserId& user_id) {
+    const std::lock_guard lock(mutex_);
+    return revoke_where(user_id, std::nullopt, clock_.now());
+}
+
+Result<std::vector<SessionId>> MemoryStore::list_revoked_sessions(Milliseconds back) {
+    const std::lock_guard lock(mutex_);
+    const TimePoint since = clock_.now() - back;
+    std::vector<SessionId> revoked;
+    for (const auto& [id, session] : sessions_) {
+        if (session.revoked_at && *session.revoked_at >= since) revoked.push_back(id);
+    }
+    return revoked;
+}
+
+}  // namespace waybill::testing
