@@ -1,0 +1,281 @@
+#include "http/json.hpp"
+
+#include <boost/json/basic_parser_impl.hpp>
+
+#include <algorithm>
+#include <cmath>
+#include <cstddef>
+#include <optional>
+
+namespace waybill::http {
+
+namespace {
+
+namespace bj = boost::json;
+using ErrorCodeOfParser = bj::error_code;
+using TextPart = bj::string_view;
+
+// How deep a document that is refused for its depth is read on, to tell whether it is JSON at all.
+constexpr std::size_t checked_depth_max = 1'024;
+
+JsonProblem malformed(std::string detail) {
+    JsonProblem problem;
+    problem.detail = std::move(detail);
+    return problem;
+}
+
+JsonProblem refused(std::string pointer, std::string code, std::string message) {
+    JsonProblem problem;
+    problem.malformed = false;
+    problem.detail = message;
+    problem.field = {std::move(pointer), std::move(code), std::move(message)};
+    return problem;
+}
+
+// RFC 6901, 3.
+void append_token(std::string& pointer, std::string_view name) {
+    pointer += '/';
+    for (const char c : name) {
+        if (c == '~') {
+            pointer += "~0";
+        } else if (c == '/') {
+            pointer += "~1";
+        } else {
+            pointer += c;
+        }
+    }
+}
+
+// The name that occurs a second time, if one does.
+std::optional<std::string_view> find_duplicate(const Json& object) {
+    std::vector<std::string_view> names;
+    names.reserve(object.members.size());
+    for (const auto& [name, value] : object.members) names.emplace_back(name);
+    std::ranges::sort(names);
+    const auto twin = std::ranges::adjacent_find(names);
+    if (twin == names.end()) return std::nullopt;
+    return *twin;
+}
+
+// What basic_parser needs of every handler; says yes to all of it.
+struct Acceptor {
+    static constexpr std::size_t max_object_size = static_cast<std::size_t>(-1);
+    static constexpr std::size_t max_array_size = static_cast<std::size_t>(-1);
+    static constexpr std::size_t max_key_size = static_cast<std::size_t>(-1);
+    static constexpr std::size_t max_string_size = static_cast<std::size_t>(-1);
+
+    bool on_document_begin(ErrorCodeOfParser&) { return true; }
+    bool on_document_end(ErrorCodeOfParser&) { return true; }
+    bool on_object_begin(ErrorCodeOfParser&) { return true; }
+    bool on_object_end(std::size_t, ErrorCodeOfParser&) { return true; }
+    bool on_array_begin(ErrorCodeOfParser&) { return true; }
+    bool on_array_end(std::size_t, ErrorCodeOfParser&) { return true; }
+    bool on_key_part(TextPart, std::size_t, ErrorCodeOfParser&) { return true; }
+    bool on_key(TextPart, std::size_t, ErrorCodeOfParser&) { return true; }
+    bool on_string_part(TextPart, std::size_t, ErrorCodeOfParser&) { return true; }
+    bool on_string(TextPart, std::size_t, ErrorCodeOfParser&) { return true; }
+    bool on_number_part(TextPart, ErrorCodeOfParser&) { return true; }
+    bool on_int64(std::int64_t, TextPart, ErrorCodeOfParser&) { return true; }
+    bool on_uint64(std::uint64_t, TextPart, ErrorCodeOfParser&) { return true; }
+    bool on_double(double, TextPart, ErrorCodeOfParser&) { return true; }
+    bool on_bool(bool, ErrorCodeOfParser&) { return true; }
+    bool on_null(ErrorCodeOfParser&) { return true; }
+    bool on_comment_part(TextPart, ErrorCodeOfParser&) { return true; }
+    bool on_comment(TextPart, ErrorCodeOfParser&) { return true; }
+};
+
+// Builds the tree bottom-up: a container grows on `open_` and moves into its parent when it ends.
+class TreeBuilder : public Acceptor {
+public:
+    Json root;
+    std::optional<JsonProblem> problem{};  // the first one that RFC 8259 allows
+
+    // The value that is being read, or is to be read next.
+    [[nodiscard]] std::string pointer() const {
+        std::string pointer;
+        for (const Open& open : open_) {
+            if (open.value.kind == Json::Kind::array) {
+                append_token(pointer, std::to_string(open.value.items.size()));
+            } else if (open.has_name) {
+                append_token(pointer, open.name);
+            }
+        }
+        return pointer;
+    }
+
+    bool on_object_begin(ErrorCodeOfParser&) { return begin(Json::Kind::object); }
+    bool on_array_begin(ErrorCodeOfParser&) { return begin(Json::Kind::array); }
+    bool on_array_end(std::size_t, ErrorCodeOfParser&) { return end(); }
+
+    bool on_object_end(std::size_t, ErrorCodeOfParser&) {
+        if (const auto name = find_duplicate(open_.back().value); name && !problem) {
+            std::string at = pointer();
+            append_token(at, *name);
+            problem = refused(std::move(at), "duplicate-name", "The name occurs more than once in its object.");
+        }
+        return end();
+    }
+
+    bool on_key_part(TextPart part, std::size_t, ErrorCodeOfParser&) { return keep(part); }
+    bool on_key(TextPart part, std::size_t, ErrorCodeOfParser&) {
+        keep(part);
+        open_.back().name = std::move(text_);
+        open_.back().has_name = true;
+        text_.clear();
+        return true;
+    }
+
+    bool on_string_part(TextPart part, std::size_t, ErrorCodeOfParser&) { return keep(part); }
+    bool on_string(TextPart part, std::size_t, ErrorCodeOfParser&) { return add_text(Json::Kind::string, part); }
+
+    bool on_number_part(TextPart part, ErrorCodeOfParser&) { return keep(part); }
+    bool on_int64(std::int64_t, TextPart part, ErrorCodeOfParser&) { return add_text(Json::Kind::number, part); }
+    bool on_uint64(std::uint64_t, TextPart part, ErrorCodeOfParser&) { return add_text(Json::Kind::number, part); }
+    bool on_double(double value, TextPart part, ErrorCodeOfParser&) {
+        if (!std::isfinite(value) && !problem) {
+            problem = refused(pointer(), "out-of-range", "The number is too large.");
+        }
+        return add_text(Json::Kind::number, part);
+    }
+
+    bool on_bool(bool value, ErrorCodeOfParser&) {
+        Json json;
+        json.kind = Json::Kind::boolean;
+        json.boolean = value;
+        return add(std::move(json));
+    }
+    bool on_null(ErrorCodeOfParser&) { return add(Json{}); }
+
+private:
+    struct Open {
+        Json value;
+        std::string name;  // of the member whose value comes next
+        bool has_name = false;
+    };
+
+    bool keep(TextPart part) {
+        text_.append(part.data(), part.size());
+        return true;
+    }
+
+    bool add_text(Json::Kind kind, TextPart part) {
+        keep(part);
+        Json json;
+        json.kind = kind;
+        json.text = std::move(text_);
+        text_.clear();
+        return add(std::move(json));
+    }
+
+    bool begin(Json::Kind kind) {
+        open_.emplace_back();
+        open_.back().value.kind = kind;
+        return true;
+    }
+
+    bool end() {
+        Json closed = std::move(open_.back().value);
+        open_.pop_back();
+        return add(std::move(closed));
+    }
+
+    bool add(Json json) {
+        if (open_.empty()) {
+            root = std::move(json);
+        } else if (Open& parent = open_.back(); parent.value.kind == Json::Kind::array) {
+            parent.value.items.push_back(std::move(json));
+        } else {
+            parent.value.members.emplace_back(std::move(parent.name), std::move(json));
+            parent.name.clear();
+            parent.has_name = false;
+        }
+        return true;
+    }
+
+    std::vector<Open> open_;
+    std::string text_;  // parts of a string or number so far
+};
+
+struct Parsed {
+    ErrorCodeOfParser error;
+    std::size_t read = 0;
+};
+
+template <class Handler>
+Parsed parse(bj::basic_parser<Handler>& parser, std::string_view text) {
+    Parsed parsed;
+    parsed.read = parser.write_some(false, text.data(), text.size(), parsed.error);
+    if (!parsed.error && parsed.read < text.size()) parsed.error = bj::error::extra_data;
+    return parsed;
+}
+
+bool is_surrogate_error(const ErrorCodeOfParser& error) {
+    return error == bj::error::illegal_leading_surrogate || error == bj::error::illegal_trailing_surrogate ||
+           error == bj::error::expected_utf16_escape;
+}
+
+// The same document with U+FFFD for every escaped surrogate, paired or not.
+std::string without_surrogates(std::string text) {
+    for (std::size_t i = 0; i + 1 < text.size(); ++i) {
+        if (text[i] != '\\') continue;
+        const std::string_view escape = std::string_view(text).substr(i, 6);
+        const auto is_hex = [](char c) { return std::string_view("0123456789abcdefABCDEF").contains(c); };
+        const bool surrogate = escape.size() == 6 && escape[1] == 'u' && (escape[2] == 'd' || escape[2] == 'D') &&
+                               std::string_view("89abcdefABCDEF").contains(escape[3]) && is_hex(escape[4]) &&
+                               is_hex(escape[5]);
+        if (surrogate) text.replace(i, 6, "\\uFFFD");
+        ++i;  // the escaped character is no backslash of its own
+    }
+    return text;
+}
+
+// Whether RFC 8259 allows a document that the parser has refused for its depth or its surrogates.
+bool is_otherwise_json(std::string_view text) {
+    bj::parse_options options;
+    options.max_depth = checked_depth_max;
+    bj::basic_parser<Acceptor> parser(options);
+    const ErrorCodeOfParser error = parse(parser, without_surrogates(std::string(text))).error;
+    return !error || error == bj::error::too_deep || error == bj::error::exponent_overflow;
+}
+
+std::optional<JsonProblem> refusal_of(const ErrorCodeOfParser& error, const TreeBuilder& builder) {
+    if (error == bj::error::too_deep) {
+        return refused(builder.pointer(), "too-deep",
+                       "Nested deeper than " + std::to_string(json_depth_max) + " arrays and objects.");
+    }
+    if (error == bj::error::exponent_overflow) {
+        return refused(builder.pointer(), "out-of-range", "The number is too large.");
+    }
+    if (is_surrogate_error(error)) {
+        return refused(builder.pointer(), "lone-surrogate", "A surrogate stands without its other half.");
+    }
+    return std::nullopt;
+}
+
+}  // namespace
+
+const Json* Json::find(std::string_view name) const {
+    const auto found =
+        std::ranges::find(members, name, [](const auto& member) { return std::string_view(member.first); });
+    return found == members.end() ? nullptr : &found->second;
+}
+
+std::expected<Json, JsonProblem> read_json(std::string_view text) {
+    bj::parse_options options;
+    options.max_depth = json_depth_max;
+    bj::basic_parser<TreeBuilder> parser(options);
+    const auto [error, read] = parse(parser, text);
+    TreeBuilder& builder = parser.handler();
+    if (!error && !builder.problem) return std::move(builder.root);
+    if (!error) return std::unexpected(std::move(*builder.problem));
+
+    std::optional<JsonProblem> refusal = refusal_of(error, builder);
+    if (!refusal || !is_otherwise_json(text)) {
+        if (text.empty()) return std::unexpected(malformed("The body is empty."));
+        return std::unexpected(malformed("The body is not JSON (RFC 8259): " + error.message() + " after octet " +
+                                         std::to_string(read) + "."));
+    }
+    return std::unexpected(builder.problem ? std::move(*builder.problem) : std::move(*refusal));
+}
+
+}  // namespace waybill::http
