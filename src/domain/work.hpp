@@ -23,13 +23,13 @@ enum class WorkKind : std::uint8_t { process_order, send_mail };
 
 enum class WorkState : std::uint8_t { due, sent, claimed };
 
-// An order has one item of each kind that can exist, so its id follows from the order: a repeat is
-// recognised, and a mail for one state cannot be queued twice.
-//
-// Work ids are up to 80 characters [A-Za-z0-9_-]: an order id (64 when it was imported), what kind
-// of item it is and, for a mail, the state. Those of our own order ids stay valid ids.
+// Work ids are up to 80 characters [A-Za-z0-9_-]: an order id (64 when it was imported), the kind of
+// item and, for a mail, the state. Those of our own order ids are valid ids too.
 inline constexpr std::size_t work_id_length_max = 80;
 [[nodiscard]] bool is_valid_work_id(std::string_view text);
+
+// An order has one item of each kind that can exist, so its id follows from the order: a repeat is
+// recognised, and a mail for one state cannot be queued twice.
 [[nodiscard]] WorkId process_work_id(const OrderId& order_id);
 [[nodiscard]] WorkId mail_work_id(const OrderId& order_id, OrderStatus state);
 
