@@ -22,8 +22,8 @@ namespace waybill::testing {
 
 class MemoryStore : public Store {
 public:
-    // A lease or retry that lies further ahead than `ahead_max` and 1 s counts as reached.
-    explicit MemoryStore(Clock& clock, Milliseconds ahead_max = Milliseconds{15'000});
+    // A lease or retry that lies further ahead than `ahead_max` counts as reached.
+    explicit MemoryStore(Clock& clock, Milliseconds ahead_max = WorkPolicy{}.ahead_max());
 
     [[nodiscard]] Result<void> ping() override;
 
@@ -119,7 +119,6 @@ private:
     void finish(Order& order, OrderStatus status, std::string reason, TimePoint now);
     [[nodiscard]] WorkItem make_item(WorkId id, WorkKind kind, const OrderId& order_id, TimePoint now);
 
-    [[nodiscard]] bool is_reached(TimePoint at, Milliseconds ahead, TimePoint now) const;
     [[nodiscard]] bool may_be_claimed(const WorkItem& item, TimePoint now) const;
     [[nodiscard]] bool may_be_sent(const WorkItem& item, Milliseconds resend_after, TimePoint now) const;
     [[nodiscard]] ClaimedWork claim(WorkItem& item, Milliseconds lease, TimePoint now);

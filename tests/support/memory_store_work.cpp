@@ -9,9 +9,12 @@ namespace waybill::testing {
 
 namespace {
 
-constexpr Milliseconds clock_slack{1'000};
+constexpr Milliseconds resend_slack{1'000};  // as WorkPolicy::ahead_max allows a lease
 
 std::unexpected<Error> lease_lost() { return fail(ErrorCode::lease_lost, "Somebody else holds this item now."); }
+
+// Also what lies further ahead than anything can: the clock was set back.
+bool is_reached(TimePoint at, Milliseconds ahead_max, TimePoint now) { return at <= now || at > now + ahead_max; }
 
 template <class Item>
 void sort_longest_waiting_first(std::vector<Item*>& items) {
@@ -21,10 +24,6 @@ void sort_longest_waiting_first(std::vector<Item*>& items) {
 }
 
 }  // namespace
-
-bool MemoryStore::is_reached(TimePoint at, Milliseconds ahead, TimePoint now) const {
-    return at <= now || at > now + ahead + clock_slack;
-}
 
 bool MemoryStore::may_be_claimed(const WorkItem& item, TimePoint now) const {
     // A sent item whose resend time has come is due again; its time was set by another limit.
@@ -38,11 +37,11 @@ bool MemoryStore::may_be_sent(const WorkItem& item, Milliseconds resend_after, T
         case WorkState::due:
             return is_reached(item.ready_at, ahead_max_, now);
         case WorkState::sent:
-            return is_reached(item.ready_at, resend_after, now);
+            return is_reached(item.ready_at, resend_after + resend_slack, now);
         case WorkState::claimed:
             // Its worker is gone, and its message may be gone too.
             return is_reached(item.ready_at, ahead_max_, now) &&
-                   (!item.resend_at || is_reached(*item.resend_at, resend_after, now));
+                   (!item.resend_at || is_reached(*item.resend_at, resend_after + resend_slack, now));
     }
     throw std::logic_error("an unknown state of work");
 }
