@@ -1,0 +1,271 @@
+#include "worker/work_loop.hpp"
+
+#include <algorithm>
+#include <exception>
+#include <map>
+#include <mutex>
+#include <utility>
+#include <vector>
+
+namespace waybill::worker {
+
+namespace {
+
+// An item that we hold: its try is under way, or has ended and is not settled yet.
+struct Held {
+    SteadyTime heartbeat_at;
+    bool lost = false;  // somebody else may have claimed it; what its try brings will not be written
+};
+
+// The epoch tells a try whose lease was lost from a later one of the same item.
+using HeldKey = std::pair<std::string, std::uint64_t>;
+
+HeldKey key_of(const LeaseKey& lease) { return {lease.work_id.text, lease.epoch}; }
+
+Milliseconds until(SteadyTime time, SteadyTime now) {
+    return std::max(std::chrono::ceil<Milliseconds>(time - now), Milliseconds::zero());
+}
+
+}  // namespace
+
+class WorkLoop::State : public std::enable_shared_from_this<State> {
+public:
+    State(WorkKind kind, WorkLoopOptions options, Processing& processing, Store& store, Clock& clock, Log& log,
+          Metrics& metrics, WorkSignal& signal)
+        : kind_(kind),
+          options_(options),
+          processing_(processing),
+          store_(store),
+          clock_(clock),
+          log_(log),
+          metrics_(metrics),
+          signal_(signal) {}
+
+    Milliseconds step() {
+        {
+            const std::lock_guard lock(mutex_);
+            in_round_ = true;
+        }
+        guarded([this] { settle_finished(); });
+        guarded([this] { extend_due(); });
+        bool more_waits = false;
+        if (!draining_) guarded([&] { more_waits = claim(); });
+        return pause_after(more_waits);
+    }
+
+    void run(std::stop_token stop, Milliseconds drain_max) {
+        while (!stop.stop_requested()) {
+            const Milliseconds pause = step();
+            if (pause > Milliseconds::zero()) signal_.wait(kind_, pause, stop);
+        }
+        draining_ = true;
+        const SteadyTime deadline = clock_.steady_now() + drain_max;
+        for (;;) {
+            const Milliseconds pause = step();
+            const Milliseconds left = until(deadline, clock_.steady_now());
+            if (held_.empty() || left == Milliseconds::zero()) return;
+            signal_.wait(kind_, std::min(pause, left), {});
+        }
+    }
+
+    // From here on what ends is dropped, and nothing but this object is touched.
+    void close() {
+        const std::lock_guard lock(mutex_);
+        closed_ = true;
+        metrics_.work_in_flight.Decrement(static_cast<double>(held_.size()));
+    }
+
+private:
+    void guarded(const std::function<void()>& part) {
+        try {
+            part();
+        } catch (const std::exception& problem) {
+            log_.write(LogLevel::error, "worker-step-failed",
+                       {{"kind", std::string(to_text(kind_))}, {"error", problem.what()}});
+        }
+    }
+
+    // ---- settle
+
+    void settle_finished() {
+        take_ended();
+        const SteadyTime now = clock_.steady_now();
+        if (now < settle_not_before_) return;
+        while (!ended_.empty()) {
+            const std::size_t count = std::min(ended_.size(), options_.batch_max);
+            const auto end = ended_.begin() + static_cast<std::ptrdiff_t>(count);
+            std::vector<FinishedTry> batch(std::make_move_iterator(ended_.begin()), std::make_move_iterator(end));
+            ended_.erase(ended_.begin(), end);
+            if (!settle_batch(std::move(batch))) {
+                settle_not_before_ = now + options_.poll_every;
+                return;
+            }
+        }
+    }
+
+    // False when something has to be written again.
+    bool settle_batch(std::vector<FinishedTry> batch) {
+        std::vector<HeldKey> keys;
+        keys.reserve(batch.size());
+        for (const FinishedTry& ended : batch) keys.push_back(key_of(ended.work.lease));
+
+        std::vector<FinishedTry> unwritten;
+        try {
+            unwritten = processing_.settle(kind_, std::move(batch));
+        } catch (...) {
+            for (const HeldKey& key : keys) forget(key);  // their leases end
+            throw;
+        }
+        for (const FinishedTry& ended : unwritten) std::erase(keys, key_of(ended.work.lease));
+        for (const HeldKey& key : keys) forget(key);
+        if (unwritten.empty()) return true;
+        note_outage("What was done could not be written.");
+        ended_.insert(ended_.end(), std::make_move_iterator(unwritten.begin()),
+                      std::make_move_iterator(unwritten.end()));
+        return false;
+    }
+
+    void take_ended() {
+        const std::lock_guard lock(mutex_);
+        ended_.insert(ended_.end(), std::make_move_iterator(finished_.begin()),
+                      std::make_move_iterator(finished_.end()));
+        finished_.clear();
+    }
+
+    // ---- extend
+
+    void extend_due() {
+        const SteadyTime now = clock_.steady_now();
+        std::vector<LeaseKey> due;
+        for (const auto& [key, held] : held_) {
+            if (due.size() == options_.batch_max) break;
+            if (!held.lost && held.heartbeat_at <= now) due.push_back({WorkId(key.first), key.second});
+        }
+        if (due.empty()) return;
+        for (const LeaseKey& lease : due) held_.at(key_of(lease)).heartbeat_at = now + options_.poll_every;
+
+        const std::vector<Result<void>> results = store_.extend(due, processing_.policy().lease);
+        for (std::size_t i = 0; i < std::min(due.size(), results.size()); ++i) {
+            Held& held = held_.at(key_of(due[i]));
+            if (results[i]) {
+                held.heartbeat_at = now + processing_.policy().heartbeat;
+            } else if (results[i].error().code == ErrorCode::lease_lost) {
+                held.lost = true;
+            }
+        }
+    }
+
+    // ---- claim
+
+    // True when more is likely to wait.
+    bool claim() {
+        const std::size_t places_max = processing_.in_flight_max(kind_);
+        if (held_.size() >= places_max) return false;
+        const SteadyTime now = clock_.steady_now();
+        if (now < claim_not_before_) return false;
+        claim_not_before_ = now + options_.poll_every;  // stays when the store is away or throws
+
+        const std::size_t wanted = std::min(options_.batch_max, places_max - held_.size());
+        Result<std::vector<ClaimedWork>> claimed = store_.claim_work(kind_, wanted, processing_.policy().lease);
+        if (!claimed) {
+            note_outage(claimed.error().detail);
+            return false;
+        }
+        claim_not_before_ = now;
+        if (ended_.empty()) note_recovery();
+        const bool full = claimed->size() >= wanted;
+        for (ClaimedWork& work : *claimed) begin(std::move(work), now);
+        return full && held_.size() < places_max;
+    }
+
+    void begin(ClaimedWork work, SteadyTime now) {
+        const HeldKey key = key_of(work.lease);
+        if (!held_.try_emplace(key, Held{now + processing_.policy().heartbeat}).second) return;
+        metrics_.work_in_flight.Increment();
+        try {
+            processing_.begin(std::move(work),
+                              [self = shared_from_this()](FinishedTry ended) { self->finish(std::move(ended)); });
+        } catch (...) {
+            forget(key);
+            throw;
+        }
+    }
+
+    // Any thread. A round that is running looks for what has finished before it ends.
+    void finish(FinishedTry ended) {
+        const std::lock_guard lock(mutex_);
+        if (closed_) return;
+        finished_.push_back(std::move(ended));
+        if (!in_round_) signal_.notify(kind_);
+    }
+
+    void forget(const HeldKey& key) {
+        if (held_.erase(key) > 0) metrics_.work_in_flight.Decrement();
+    }
+
+    // ---- pauses
+
+    Milliseconds pause_after(bool more_waits) {
+        const SteadyTime now = clock_.steady_now();
+        const bool some_finished = end_round();
+        if (more_waits || (some_finished && now >= settle_not_before_)) return Milliseconds::zero();
+        Milliseconds pause = options_.poll_every;
+        for (const auto& [key, held] : held_) {
+            if (!held.lost) pause = std::min(pause, until(held.heartbeat_at, now));
+        }
+        if (!ended_.empty()) pause = std::min(pause, until(settle_not_before_, now));
+        return pause;
+    }
+
+    // True when something finished meanwhile; what finishes later wakes the loop.
+    bool end_round() {
+        const std::lock_guard lock(mutex_);
+        in_round_ = false;
+        return !finished_.empty();
+    }
+
+    // Once for each outage.
+    void note_outage(const std::string& problem) {
+        if (std::exchange(store_away_, true)) return;
+        log_.write(LogLevel::warn, "work-store-away", {{"kind", std::string(to_text(kind_))}, {"error", problem}});
+    }
+
+    void note_recovery() {
+        if (!std::exchange(store_away_, false)) return;
+        log_.write(LogLevel::info, "work-store-back", {{"kind", std::string(to_text(kind_))}});
+    }
+
+    const WorkKind kind_;
+    const WorkLoopOptions options_;
+    Processing& processing_;
+    Store& store_;
+    Clock& clock_;
+    Log& log_;
+    Metrics& metrics_;
+    WorkSignal& signal_;
+
+    // Of the loop's thread only.
+    std::map<HeldKey, Held> held_;
+    std::vector<FinishedTry> ended_;  // not settled yet; their leases are kept
+    SteadyTime settle_not_before_{};
+    SteadyTime claim_not_before_{};
+    bool store_away_ = false;
+    bool draining_ = false;
+
+    std::mutex mutex_;
+    bool closed_ = false;
+    bool in_round_ = false;
+    std::vector<FinishedTry> finished_;
+};
+
+WorkLoop::WorkLoop(WorkKind kind, WorkLoopOptions options, Processing& processing, Store& store, Clock& clock, Log& log,
+                   Metrics& metrics, WorkSignal& signal)
+    : state_(std::make_shared<State>(kind, options, processing, store, clock, log, metrics, signal)) {}
+
+WorkLoop::~WorkLoop() { state_->close(); }
+
+Milliseconds WorkLoop::step() { return state_->step(); }
+
+void WorkLoop::run(std::stop_token stop, Milliseconds drain_max) { state_->run(std::move(stop), drain_max); }
+
+}  // namespace waybill::worker
