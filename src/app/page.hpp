@@ -3,6 +3,8 @@
 
 #include <cstddef>
 #include <optional>
+#include <type_traits>
+#include <utility>
 #include <vector>
 
 #include "ports/store_types.hpp"
@@ -17,5 +19,15 @@ struct Page {
     std::vector<T> data;
     std::optional<Key> next;  // empty: this is the last page
 };
+
+// `rows` are what a store answered to `limit + 1`: the surplus row only tells that more follow.
+template <class T, class KeyOf>
+[[nodiscard]] auto make_page(std::vector<T> rows, std::size_t limit, KeyOf key_of) {
+    Page<T, std::invoke_result_t<KeyOf, const T&>> page{std::move(rows), {}};
+    if (page.data.size() <= limit) return page;
+    page.data.erase(page.data.begin() + static_cast<std::ptrdiff_t>(limit), page.data.end());
+    page.next = key_of(page.data.back());
+    return page;
+}
 
 }  // namespace waybill
