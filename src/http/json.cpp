@@ -209,11 +209,6 @@ Parsed parse(bj::basic_parser<Handler>& parser, std::string_view text) {
     return parsed;
 }
 
-bool is_surrogate_error(const ErrorCodeOfParser& error) {
-    return error == bj::error::illegal_leading_surrogate || error == bj::error::illegal_trailing_surrogate ||
-           error == bj::error::expected_utf16_escape;
-}
-
 // The same document with U+FFFD for every escaped surrogate, paired or not.
 std::string without_surrogates(std::string text) {
     for (std::size_t i = 0; i + 1 < text.size(); ++i) {
@@ -229,7 +224,8 @@ std::string without_surrogates(std::string text) {
     return text;
 }
 
-// Whether RFC 8259 allows a document that the parser has refused for its depth or its surrogates.
+// Whether RFC 8259 allows a document that the parser has refused. Then its depth, an exponent or a
+// lone surrogate was the reason.
 bool is_otherwise_json(std::string_view text) {
     bj::parse_options options;
     options.max_depth = checked_depth_max;
@@ -238,7 +234,7 @@ bool is_otherwise_json(std::string_view text) {
     return !error || error == bj::error::too_deep || error == bj::error::exponent_overflow;
 }
 
-std::optional<JsonProblem> refusal_of(const ErrorCodeOfParser& error, const TreeBuilder& builder) {
+JsonProblem refusal_of(const ErrorCodeOfParser& error, const TreeBuilder& builder) {
     if (error == bj::error::too_deep) {
         return refused(builder.pointer(), "too-deep",
                        "Nested deeper than " + std::to_string(json_depth_max) + " arrays and objects.");
@@ -246,10 +242,7 @@ std::optional<JsonProblem> refusal_of(const ErrorCodeOfParser& error, const Tree
     if (error == bj::error::exponent_overflow) {
         return refused(builder.pointer(), "out-of-range", "The number is too large.");
     }
-    if (is_surrogate_error(error)) {
-        return refused(builder.pointer(), "lone-surrogate", "A surrogate stands without its other half.");
-    }
-    return std::nullopt;
+    return refused(builder.pointer(), "lone-surrogate", "A surrogate stands without its other half.");
 }
 
 }  // namespace
@@ -269,13 +262,12 @@ std::expected<Json, JsonProblem> read_json(std::string_view text) {
     if (!error && !builder.problem) return std::move(builder.root);
     if (!error) return std::unexpected(std::move(*builder.problem));
 
-    std::optional<JsonProblem> refusal = refusal_of(error, builder);
-    if (!refusal || !is_otherwise_json(text)) {
-        if (text.empty()) return std::unexpected(malformed("The body is empty."));
+    if (text.empty()) return std::unexpected(malformed("The body is empty."));
+    if (!is_otherwise_json(text)) {
         return std::unexpected(malformed("The body is not JSON (RFC 8259): " + error.message() + " after octet " +
                                          std::to_string(read) + "."));
     }
-    return std::unexpected(builder.problem ? std::move(*builder.problem) : std::move(*refusal));
+    return std::unexpected(builder.problem ? std::move(*builder.problem) : refusal_of(error, builder));
 }
 
 }  // namespace waybill::http
