@@ -1,0 +1,169 @@
+#include <CLI/CLI.hpp>
+
+#include <cstdio>
+#include <exception>
+#include <fstream>
+#include <iterator>
+#include <unistd.h>
+
+#include "cli/commands.hpp"
+
+extern char** environ;
+
+namespace waybill::cli {
+
+namespace {
+
+Variables read_environment() {
+    Variables variables;
+    for (char** entry = environ; *entry != nullptr; ++entry) {
+        const std::string_view text{*entry};
+        const std::size_t equals = text.find('=');
+        if (equals != std::string_view::npos) {
+            variables.emplace(std::string{text.substr(0, equals)}, std::string{text.substr(equals + 1)});
+        }
+    }
+    return variables;
+}
+
+Result<Variables> read_env_file() {
+    std::ifstream file(".env");
+    if (!file) return Variables{};
+    return parse_env_file(std::string{std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>()});
+}
+
+// Settings that make sense beside a server; serve, config and doctor take them all.
+bool belongs_to_every_command(std::string_view key) {
+    return key == "data-dir" || key == "log-level" || key == "log-format" || key == "password-length-min";
+}
+
+std::string usage_line(const Setting& setting) {
+    std::string text{setting.help};
+    text += " [" + environment_name(setting.key);
+    for (const std::string_view name : setting.other_names) text += ", " + std::string{name};
+    return text + "]";
+}
+
+void add_settings(CLI::App& command, Variables& flags, bool all) {
+    for (const Setting& setting : all_settings()) {
+        if (!all && !belongs_to_every_command(setting.key)) continue;
+        const std::string name = "--" + std::string{setting.key};
+        const std::string key{setting.key};
+        CLI::Option* option = nullptr;
+        if (setting.fallback == "false") {
+            option = command.add_flag_callback(
+                name, [&flags, key] { flags[key] = "true"; }, usage_line(setting));
+        } else {
+            option = command.add_option_function<std::string>(
+                name, [&flags, key](const std::string& value) { flags[key] = value; }, usage_line(setting));
+            option->type_name(std::string{setting.placeholder});
+            if (!setting.fallback.empty()) option->default_str(std::string{setting.fallback});
+        }
+        option->group(std::string{title_of(setting.group)});
+    }
+}
+
+// Loads the configuration around a command; the only boundary where an exception ends a command.
+template <class Run>
+int with_context(const Variables& flags, Run run) {
+    const auto env_file = read_env_file();
+    const auto loaded =
+        env_file ? load_config(flags, read_environment(), *env_file) : Result<LoadedConfig>{fail(env_file.error())};
+    if (!loaded) {
+        complain(loaded.error().detail);
+        return exit_usage;
+    }
+    const auto clock = local::make_system_clock();
+    const auto format = loaded->config.log_format.value_or(::isatty(STDERR_FILENO) != 0 ? local::LogFormat::text
+                                                                                        : local::LogFormat::json);
+    const auto log = local::make_stream_log(stderr, loaded->config.log_level, format, *clock);
+    return run(CommandContext{*loaded, *clock, *log});
+}
+
+struct CommandLine {
+    CLI::App app{"Waybill: an order-processing backend for online shops.", "waybill"};
+    Variables flags;
+    NewUser user;
+    std::string dead_letter_id;
+    int status = exit_ok;
+
+    CommandLine() {
+        app.require_subcommand(1);
+        app.set_version_flag("--version", "waybill 0.1.0");
+        app.footer(
+            "Every setting is a flag, an environment variable and a line of .env, in that order.\n"
+            "'waybill COMMAND --help' lists them; 'waybill config' shows which value counts and why.");
+        app.failure_message(CLI::FailureMessage::simple);
+        add("serve", "Serve the API and work the orders, until SIGTERM", true,
+            [](const CommandContext& context) { return run_serve(context); });
+        add("seed", "Put the demo products and their stock into an empty catalogue", false,
+            [](const CommandContext& context) { return run_seed(context); });
+        add("config", "Print every effective setting and where it comes from", true,
+            [](const CommandContext& context) { return run_config(context); });
+        add("doctor", "Check everything the server needs, and say what to do", true,
+            [](const CommandContext& context) { return run_doctor(context); });
+        add_user_commands();
+        add_dead_letter_commands();
+    }
+
+    template <class Run>
+    CLI::App* add(const std::string& name, const std::string& help, bool all_flags, Run run,
+                  CLI::App* parent = nullptr) {
+        CLI::App* command = (parent != nullptr ? parent : &app)->add_subcommand(name, help);
+        add_settings(*command, flags, all_flags);
+        command->callback([this, run] { status = with_context(flags, run); });
+        return command;
+    }
+
+    void add_user_commands() {
+        CLI::App* users = app.add_subcommand("user", "Manage accounts");
+        users->require_subcommand(1);
+        CLI::App* create = add(
+            "create", "Create an account; its password is read from standard input", false,
+            [this](const CommandContext& context) { return run_user_create(context, user); }, users);
+        create->add_option("--email", user.email, "address to log in with")->required()->type_name("ADDRESS");
+        create->add_option("--name", user.name, "name to show")->type_name("NAME");
+        create->add_flag("--admin", user.admin, "may manage products, stock and dead letters");
+    }
+
+    void add_dead_letter_commands() {
+        CLI::App* letters = app.add_subcommand("dead-letters", "Look after work that could not be finished");
+        letters->require_subcommand(1);
+        add(
+            "ls", "List them, newest first", false,
+            [](const CommandContext& context) { return run_dead_letters_list(context); }, letters);
+        const auto with_id = [this](const std::string& name, const std::string& help, auto run, CLI::App* parent) {
+            CLI::App* command = add(
+                name, help, false, [this, run](const CommandContext& context) { return run(context, dead_letter_id); },
+                parent);
+            command->add_option("id", dead_letter_id, "as 'waybill dead-letters ls' prints it")->required();
+        };
+        with_id("requeue", "Try a mail again, with fresh attempts", run_dead_letters_requeue, letters);
+        with_id("discard", "Forget one; its order stays as it is", run_dead_letters_discard, letters);
+    }
+};
+
+}  // namespace
+
+void complain(const std::string& sentence) { std::fprintf(stderr, "waybill: %s\n", sentence.c_str()); }
+
+int run_command_line(int argc, char** argv) {
+    try {
+        CommandLine line;
+        try {
+            line.app.parse(argc, argv);
+        } catch (const CLI::Success& shown) {
+            return line.app.exit(shown);
+        } catch (const CLI::ParseError& wrong) {
+            complain(std::string{wrong.what()});
+            complain("'waybill --help' and 'waybill COMMAND --help' list what can be said.");
+            return exit_usage;
+        }
+        return line.status;
+    } catch (const std::exception& problem) {
+        complain(std::string{"stopped by an unexpected error: "} + problem.what() + ". Please report it.");
+        return exit_failed;
+    }
+}
+
+}  // namespace waybill::cli

@@ -1,0 +1,99 @@
+#include <atomic>
+#include <chrono>
+#include <condition_variable>
+#include <cstdio>
+#include <mutex>
+#include <pthread.h>
+#include <signal.h>
+#include <thread>
+#include <unistd.h>
+
+#include "cli/commands.hpp"
+#include "cli/wiring.hpp"
+
+namespace waybill::cli {
+
+namespace {
+
+constexpr std::chrono::milliseconds stop_max{9'500};  // the promise is 10 s
+
+sigset_t stop_signals() {
+    sigset_t set;
+    sigemptyset(&set);
+    sigaddset(&set, SIGTERM);
+    sigaddset(&set, SIGINT);
+    return set;
+}
+
+// Every thread inherits the mask, so that only sigwait sees these signals.
+void block_stop_signals() {
+    const sigset_t set = stop_signals();
+    pthread_sigmask(SIG_BLOCK, &set, nullptr);
+    signal(SIGPIPE, SIG_IGN);
+}
+
+int wait_for_stop_signal() {
+    const sigset_t set = stop_signals();
+    int received = 0;
+    while (sigwait(&set, &received) != 0) {
+    }
+    return received;
+}
+
+// What is durable stays durable however the process ends, so ending at once is always safe. The last
+// resort for a second signal and for a stop that takes too long.
+class HastyExit {
+public:
+    HastyExit() {
+        std::thread([] {
+            wait_for_stop_signal();
+            std::fputs("waybill: second signal, stopping at once.\n", stderr);
+            ::_exit(exit_ok);
+        }).detach();
+        watchdog_ = std::jthread([](std::stop_token stop) {
+            std::mutex mutex;
+            std::condition_variable_any stopped;
+            std::unique_lock lock(mutex);
+            stopped.wait_for(lock, stop, stop_max, [] { return false; });
+            if (stop.stop_requested()) return;
+            std::fputs("waybill: still busy after 9.5 s, stopping; what is in flight is worked again later.\n", stderr);
+            ::_exit(exit_ok);
+        });
+    }
+
+private:
+    std::jthread watchdog_;
+};
+
+[[noreturn]] void exit_after_failed_syncs(const std::string& sentence) {
+    complain(sentence);
+    ::_exit(exit_failed);
+}
+
+}  // namespace
+
+int run_serve(const CommandContext& context) {
+    block_stop_signals();
+    const Config& config = context.loaded.config;
+    auto assembled = Application::assemble(config, context.clock, context.log, exit_after_failed_syncs);
+    if (!assembled) {
+        complain(assembled.error().detail);
+        return exit_failed;
+    }
+    const std::unique_ptr<Application> application = std::move(*assembled);
+    application->start();
+    std::printf("listening on %s\n", application->url().c_str());
+    std::fflush(stdout);
+    context.log.write(LogLevel::info, "serving", {{"url", application->url()}, {"data_dir", config.data_dir.string()}});
+
+    wait_for_stop_signal();
+    const HastyExit hasty_exit;
+    context.log.write(LogLevel::info, "stopping", {});
+    application->begin_draining();
+    context.clock.sleep_for(config.shutdown_delay);
+    application->stop();
+    context.log.write(LogLevel::info, "stopped", {});
+    return exit_ok;
+}
+
+}  // namespace waybill::cli

@@ -1,0 +1,47 @@
+// The commands of the binary. Each returns its exit status: 0, 1 (failed) or 2 (usage).
+#pragma once
+
+#include <string>
+
+#include "cli/config.hpp"
+#include "ports/clock.hpp"
+#include "ports/log.hpp"
+
+namespace waybill::cli {
+
+inline constexpr int exit_ok = 0;
+inline constexpr int exit_failed = 1;
+inline constexpr int exit_usage = 2;
+
+// What every command gets. The process owns one of each.
+struct CommandContext {
+    const LoadedConfig& loaded;
+    Clock& clock;
+    Log& log;
+};
+
+struct NewUser {
+    std::string email;
+    std::string name;
+    bool admin = false;
+};
+
+// Serves until SIGTERM or SIGINT; a second one exits at once.
+[[nodiscard]] int run_serve(const CommandContext& context);
+[[nodiscard]] int run_seed(const CommandContext& context);
+
+// The password comes from standard input: a prompt without echo on a terminal, else its first line.
+[[nodiscard]] int run_user_create(const CommandContext& context, const NewUser& user);
+[[nodiscard]] int run_config(const CommandContext& context);
+[[nodiscard]] int run_doctor(const CommandContext& context);
+[[nodiscard]] int run_dead_letters_list(const CommandContext& context);
+[[nodiscard]] int run_dead_letters_requeue(const CommandContext& context, const std::string& id);
+[[nodiscard]] int run_dead_letters_discard(const CommandContext& context, const std::string& id);
+
+// Parses the command line and runs a command; the whole of main.
+[[nodiscard]] int run_command_line(int argc, char** argv);
+
+// "waybill: <sentence>" on standard error.
+void complain(const std::string& sentence);
+
+}  // namespace waybill::cli

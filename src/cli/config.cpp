@@ -1,0 +1,174 @@
+#include "cli/config.hpp"
+
+#include <algorithm>
+
+namespace waybill::cli {
+
+namespace {
+
+constexpr std::string_view secret_mask = "********";
+
+// Older deployments name the port alone, and mean every address.
+std::string adapt_value(std::string_view name, const std::string& value) {
+    return name == "PORT" ? "0.0.0.0:" + value : value;
+}
+
+std::optional<EffectiveValue> find_named(const Setting& setting, const Variables& variables, std::string_view where) {
+    const auto take = [&](std::string_view name) -> std::optional<EffectiveValue> {
+        const auto found = variables.find(name);
+        if (found == variables.end() || found->second.empty()) return std::nullopt;  // empty means unset
+        return EffectiveValue{&setting, adapt_value(name, found->second),
+                              std::string{where} + ": " + std::string{name}};
+    };
+    if (auto value = take(environment_name(setting.key))) return value;
+    for (const std::string_view name : setting.other_names) {
+        if (auto value = take(name)) return value;
+    }
+    return std::nullopt;
+}
+
+EffectiveValue find_value(const Setting& setting, const Variables& flags, const Variables& environment,
+                          const Variables& env_file) {
+    if (const auto flag = flags.find(setting.key); flag != flags.end()) return {&setting, flag->second, "flag"};
+    if (auto value = find_named(setting, environment, "environment")) return *value;
+    if (auto value = find_named(setting, env_file, ".env")) return *value;
+    return {&setting, std::string{setting.fallback}, "default"};
+}
+
+std::string name_for_person(const EffectiveValue& value) {
+    const std::size_t colon = value.origin.find(": ");
+    if (colon == std::string::npos) return "--" + std::string{value.setting->key};
+    return value.origin.substr(colon + 2) + (value.origin.starts_with(".env") ? " (in .env)" : "");
+}
+
+Result<void> check_together(const Config& config) {
+    const auto refuse = [](std::string sentence) { return fail(ErrorCode::validation_failed, std::move(sentence)); };
+    if (!config.absent_parts.empty()) {
+        return refuse(config.absent_parts.front() +
+                      " is addressed, but this build of Waybill does not have it; unset it to use the embedded parts.");
+    }
+    if (config.has_verified_sender && !config.aws_region.empty()) {
+        return refuse(
+            "SENDER_VERIFIED_EMAIL with AWS_REGION asks for SES, but this build of Waybill does not have it; "
+            "unset one of them to have mails written to a folder.");
+    }
+    if (config.role != ProcessRole::all) {
+        return refuse("--role needs a server store: the embedded one serves a single process, so use --role=all.");
+    }
+    if (config.work.heartbeat >= config.work.lease) {
+        return refuse("--work-heartbeat must be shorter than --work-lease.");
+    }
+    if (config.work.backoff_min > config.work.backoff_max) {
+        return refuse("--work-backoff-min must not be longer than --work-backoff-max.");
+    }
+    if (!config.fulfilment.url.empty() && config.fulfilment.secret.size() < 16) {
+        return refuse("--fulfilment-url needs --fulfilment-secret with at least 16 characters.");
+    }
+    if (config.fulfilment.timeout >= config.work.lease) {
+        return refuse("--fulfilment-timeout must be shorter than --work-lease.");
+    }
+    if (config.edge.cookie_same_site == "None" && config.edge.cookie_secure == http::CookieSecure::never) {
+        return refuse("--cookie-same-site=None needs Secure cookies: leave --cookie-secure at auto or always.");
+    }
+    return {};
+}
+
+void derive(Config& config) {
+    config.server.address = config.listen.host;
+    config.server.port = config.listen.port;
+    config.store.data_dir = config.data_dir;
+    config.store.lease_ahead_max = config.work.ahead_max();
+    if (!config.edge.auth_limit.enabled()) config.edge.auth_address_limit = {};
+}
+
+std::string_view trim(std::string_view text) {
+    while (!text.empty() && (text.front() == ' ' || text.front() == '\t')) text.remove_prefix(1);
+    while (!text.empty() && (text.back() == ' ' || text.back() == '\t' || text.back() == '\r')) text.remove_suffix(1);
+    return text;
+}
+
+std::string_view unquote(std::string_view text) {
+    const bool quoted =
+        text.size() >= 2 && (text.front() == '"' || text.front() == '\'') && text.back() == text.front();
+    return quoted ? text.substr(1, text.size() - 2) : text;
+}
+
+}  // namespace
+
+std::string environment_name(std::string_view key) {
+    std::string name = "WAYBILL_";
+    for (const char c : key) name += c == '-' ? '_' : static_cast<char>(c >= 'a' && c <= 'z' ? c - 'a' + 'A' : c);
+    return name;
+}
+
+Result<LoadedConfig> load_config(const Variables& flags, const Variables& environment, const Variables& env_file) {
+    LoadedConfig loaded;
+    for (const Setting& setting : all_settings()) {
+        EffectiveValue value = find_value(setting, flags, environment, env_file);
+        if (const auto read = setting.read(loaded.config, value.value); !read) {
+            const std::string shown = setting.secret ? "" : " '" + value.value + "'";
+            return fail(ErrorCode::validation_failed, name_for_person(value) + shown + " " + read.error().detail + ".");
+        }
+        loaded.values.push_back(std::move(value));
+    }
+    if (const auto consistent = check_together(loaded.config); !consistent) return fail(consistent.error());
+    derive(loaded.config);
+    return loaded;
+}
+
+Result<Variables> parse_env_file(std::string_view text) {
+    Variables variables;
+    int line_number = 0;
+    while (!text.empty()) {
+        const std::size_t end = text.find('\n');
+        std::string_view line = trim(text.substr(0, end));
+        text = end == std::string_view::npos ? std::string_view{} : text.substr(end + 1);
+        ++line_number;
+        if (line.empty() || line.front() == '#') continue;
+        if (line.starts_with("export ")) line = trim(line.substr(7));
+        const std::size_t equals = line.find('=');
+        if (equals == std::string_view::npos || equals == 0) {
+            return fail(ErrorCode::validation_failed,
+                        ".env, line " + std::to_string(line_number) + ", needs NAME=value.");
+        }
+        variables.insert_or_assign(std::string{trim(line.substr(0, equals))},
+                                   std::string{unquote(trim(line.substr(equals + 1)))});
+    }
+    return variables;
+}
+
+std::string render_values(const LoadedConfig& loaded) {
+    std::size_t width = 0;
+    for (const EffectiveValue& value : loaded.values) width = std::max(width, value.setting->key.size());
+    std::string out;
+    for (const EffectiveValue& value : loaded.values) {
+        std::string line{value.setting->key};
+        line.resize(width, ' ');
+        line += " = ";
+        line += value.setting->secret && !value.value.empty() ? secret_mask : std::string_view{value.value};
+        line.resize(std::max(line.size(), width + 34), ' ');
+        out += line + "  (" + value.origin + ")\n";
+    }
+    return out;
+}
+
+std::string render_env_sample() {
+    std::string out =
+        "# Every setting of Waybill, with its default. Copy to .env, and take the '#' off what you change.\n"
+        "# Flags win over the environment, and the environment over this file.\n";
+    std::optional<SettingGroup> group;
+    for (const Setting& setting : all_settings()) {
+        if (group != setting.group) {
+            group = setting.group;
+            out += "\n# ---- " + std::string{title_of(setting.group)} + "\n";
+        }
+        out += "\n# " + std::string{setting.help};
+        for (const std::string_view name : setting.other_names)
+            out += (name == setting.other_names.front() ? " (also " : ", ") + std::string{name};
+        if (!setting.other_names.empty()) out += ")";
+        out += "\n# " + environment_name(setting.key) + "=" + std::string{setting.fallback} + "\n";
+    }
+    return out;
+}
+
+}  // namespace waybill::cli

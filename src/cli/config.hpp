@@ -1,0 +1,110 @@
+// The whole configuration: one struct, filled from defaults < .env file < environment < flags.
+#pragma once
+
+#include <filesystem>
+#include <functional>
+#include <map>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "adapters/local/local.hpp"
+#include "adapters/sqlite/sqlite.hpp"
+#include "adapters/webcall/webcall.hpp"
+#include "app/auth.hpp"
+#include "app/catalogue.hpp"
+#include "app/mail_renderer.hpp"
+#include "app/order_intake.hpp"
+#include "app/ordering.hpp"
+#include "cli/values.hpp"
+#include "http/routes.hpp"
+#include "http/server.hpp"
+#include "worker/janitor.hpp"
+#include "worker/work_loop.hpp"
+
+namespace waybill::cli {
+
+enum class ProcessRole { all, api, worker };
+
+struct Config {
+    ProcessRole role = ProcessRole::all;
+    std::filesystem::path data_dir;
+    ListenAddress listen;
+    std::optional<ListenAddress> metrics_listen;
+    bool seed_demo = false;
+    LogLevel log_level = LogLevel::info;
+    std::optional<local::LogFormat> log_format;  // empty: text on a terminal, else json
+    Milliseconds shutdown_delay{};
+
+    http::ServerOptions server;
+    http::EdgeOptions edge;
+    std::string jwt_secret;  // empty: the one in the data directory
+    AccessTokens::Options access;
+    Auth::Options auth;
+    OrderIntake::Options intake;
+    Ordering::Options ordering;
+    Catalogue::Options catalogue;
+    local::MemoryCacheOptions cache;
+    sqlite::SqliteOptions store;
+    WorkPolicy work;
+    worker::WorkLoopOptions work_loop;
+    worker::JanitorOptions janitor;
+    Milliseconds janitor_every{};
+    MailRenderer::Options mail;
+    std::filesystem::path mail_templates;
+    Milliseconds mail_keep{};
+    std::size_t mail_in_flight_max = 0;
+    webcall::WebcallOptions fulfilment;
+    bool has_verified_sender = false;  // with aws_region: SES is addressed
+    std::string aws_region;
+    std::vector<std::string> absent_parts;  // parts that are addressed but not in this build
+};
+
+enum class SettingGroup { serving, accounts, orders, work, mail, fulfilment, limits, parts };
+
+// One row for each setting: the flag --<key>, the variable WAYBILL_<KEY>, and older names.
+struct Setting {
+    std::string_view key;
+    std::string_view fallback;
+    std::string_view placeholder;
+    std::string_view help;
+    SettingGroup group = SettingGroup::serving;
+    Result<void> (*read)(Config&, std::string_view) = nullptr;
+    std::vector<std::string_view> other_names{};
+    bool secret = false;
+};
+
+[[nodiscard]] std::span<const Setting> all_settings();
+[[nodiscard]] std::string_view title_of(SettingGroup group);
+
+// WAYBILL_DATA_DIR for "data-dir".
+[[nodiscard]] std::string environment_name(std::string_view key);
+
+struct EffectiveValue {
+    const Setting* setting = nullptr;
+    std::string value;
+    std::string origin;  // "default", ".env: NAME", "environment: NAME", "flag"
+};
+
+struct LoadedConfig {
+    Config config;
+    std::vector<EffectiveValue> values;  // in the order of all_settings()
+};
+
+using Variables = std::map<std::string, std::string, std::less<>>;
+
+// Errors (validation_failed): one sentence that names the key and where its value came from.
+[[nodiscard]] Result<LoadedConfig> load_config(const Variables& flags, const Variables& environment,
+                                               const Variables& env_file);
+
+// NAME=value lines; '#' starts a comment line; quotes around a value are taken off; `export ` is
+// allowed. Errors name the line.
+[[nodiscard]] Result<Variables> parse_env_file(std::string_view text);
+
+// What `waybill config` prints, and what .env.sample holds.
+[[nodiscard]] std::string render_values(const LoadedConfig& loaded);
+[[nodiscard]] std::string render_env_sample();
+
+}  // namespace waybill::cli

@@ -1,0 +1,158 @@
+#include <sys/stat.h>
+
+#include <algorithm>
+#include <array>
+#include <cstdio>
+#include <fcntl.h>
+#include <unistd.h>
+#include <vector>
+
+#include "cli/commands.hpp"
+#include "cli/wiring.hpp"
+
+namespace waybill::cli {
+
+namespace {
+
+enum class Verdict { ok, note, failed };
+
+struct Finding {
+    Verdict verdict = Verdict::ok;
+    std::string part;
+    std::string sentence;
+};
+
+constexpr int sync_samples = 20;
+constexpr std::size_t sync_bytes = 4'096;
+constexpr std::uintmax_t free_bytes_low = 1u << 30;
+
+Finding check_data_dir(const Config& config) {
+    std::error_code problem;
+    const bool exists = std::filesystem::is_directory(config.data_dir, problem);
+    if (!exists) {
+        return {Verdict::note, "data directory",
+                config.data_dir.string() + " is not there yet; 'waybill serve' makes it."};
+    }
+    if (::access(config.data_dir.c_str(), R_OK | W_OK | X_OK) != 0) {
+        return {Verdict::failed, "data directory",
+                config.data_dir.string() +
+                    " cannot be written by this user; change its owner or choose another --data-dir."};
+    }
+    const auto space = std::filesystem::space(config.data_dir, problem);
+    const std::string free = std::to_string(space.available >> 20) + " MiB free";
+    if (!problem && space.available < free_bytes_low) {
+        return {Verdict::note, "data directory", free + "; make room before the disk is full."};
+    }
+    return {Verdict::ok, "data directory", config.data_dir.string() + ", " + free};
+}
+
+// The median of a few writes of one page, each made durable: what one lone order costs at least.
+Finding check_sync(const Config& config, Clock& clock) {
+    const std::string path = (config.data_dir / ".doctor").string();
+    const int file = ::open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+    if (file < 0) return {Verdict::failed, "disk", "no file can be written in " + config.data_dir.string() + "."};
+    const std::vector<char> page(sync_bytes, 'x');
+    std::vector<std::int64_t> micros;
+    bool good = true;
+    for (int i = 0; i < sync_samples && good; ++i) {
+        const auto began = clock.steady_now();
+        good = ::write(file, page.data(), page.size()) == static_cast<ssize_t>(page.size()) && ::fdatasync(file) == 0;
+        micros.push_back(std::chrono::duration_cast<std::chrono::microseconds>(clock.steady_now() - began).count());
+    }
+    ::close(file);
+    ::unlink(path.c_str());
+    if (!good)
+        return {Verdict::failed, "disk", "a write or sync failed; check the disk before trusting it with orders."};
+    std::ranges::sort(micros);
+    return {Verdict::ok, "disk", "a durable write takes " + std::to_string(micros[micros.size() / 2]) + " us (median)"};
+}
+
+Finding check_store(const Config& config, Clock& clock, Log& log) {
+    if (!std::filesystem::exists(config.data_dir / "waybill.db")) {
+        return {Verdict::note, "store", "there is no database yet; 'waybill serve' makes it."};
+    }
+    const auto store = open_store_for_command(config, clock, log);
+    if (!store) return {Verdict::failed, "store", store.error().detail};
+    if (const auto answered = (*store)->ping(); !answered) return {Verdict::failed, "store", answered.error().detail};
+    const auto stats = (*store)->stats();
+    if (!stats) return {Verdict::failed, "store", stats.error().detail};
+    std::string sentence = "the database answers";
+    if (stats->dead_letters > 0) {
+        return {Verdict::note, "store",
+                sentence + "; " + std::to_string(stats->dead_letters) +
+                    " dead letters wait: see 'waybill dead-letters ls'."};
+    }
+    return {Verdict::ok, "store", sentence + ", no dead letters"};
+}
+
+Finding check_secret(const Config& config) {
+    if (!config.jwt_secret.empty()) return {Verdict::ok, "secret", "JWT_SECRET is set"};
+    const std::string path = (config.data_dir / "secret").string();
+    struct stat status {};
+    if (::stat(path.c_str(), &status) != 0) {
+        return {Verdict::note, "secret", "there is none yet; the first start makes one in the data directory."};
+    }
+    if ((status.st_mode & 0077) != 0) {
+        return {Verdict::failed, "secret", path + " can be read by others; run: chmod 600 " + path};
+    }
+    return {Verdict::ok, "secret", path};
+}
+
+Finding check_templates(const Config& config) {
+    const auto templates = load_mail_templates(config.mail_templates);
+    if (!templates) return {Verdict::failed, "mail templates", templates.error().detail};
+    try {
+        const MailRenderer renderer(config.mail, *templates);
+    } catch (const std::invalid_argument& problem) {
+        return {Verdict::failed, "mail templates", problem.what()};
+    }
+    return {Verdict::ok, "mail templates",
+            templates->empty() ? "built in" : std::to_string(templates->size()) + " of your own"};
+}
+
+Finding describe_mail(const Config& config) {
+    return {Verdict::ok, "mail", "written to " + (config.data_dir / "mail").string() + ", from " + config.mail.from};
+}
+
+Finding describe_fulfilment(const Config& config) {
+    if (config.fulfilment.url.empty()) return {Verdict::ok, "fulfilment", "built in: every order is accepted"};
+    return {Verdict::ok, "fulfilment",
+            "a signed call, deadline " + std::to_string(config.fulfilment.timeout.count()) + " ms"};
+}
+
+std::string_view word(Verdict verdict) {
+    switch (verdict) {
+        case Verdict::ok:
+            return "ok  ";
+        case Verdict::note:
+            return "note";
+        case Verdict::failed:
+            return "FAIL";
+    }
+    return "";
+}
+
+}  // namespace
+
+int run_doctor(const CommandContext& context) {
+    const Config& config = context.loaded.config;
+    std::vector<Finding> findings{check_data_dir(config)};
+    if (findings.front().verdict == Verdict::ok) {
+        findings.push_back(check_sync(config, context.clock));
+        findings.push_back(check_store(config, context.clock, context.log));
+    }
+    findings.push_back(check_secret(config));
+    findings.push_back(describe_mail(config));
+    findings.push_back(check_templates(config));
+    findings.push_back(describe_fulfilment(config));
+
+    bool healthy = true;
+    for (const Finding& finding : findings) {
+        healthy = healthy && finding.verdict != Verdict::failed;
+        std::printf("%s  %-15s %s\n", std::string{word(finding.verdict)}.c_str(), finding.part.c_str(),
+                    finding.sentence.c_str());
+    }
+    return healthy ? exit_ok : exit_failed;
+}
+
+}  // namespace waybill::cli

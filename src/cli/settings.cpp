@@ -1,0 +1,335 @@
+// The table of settings. A new one is a row here and a member of an options struct.
+#include <array>
+
+#include "cli/config.hpp"
+
+namespace waybill::cli {
+
+namespace {
+
+template <class T>
+Result<void> store_value(Result<T> value, T& target) {
+    if (!value) return fail(value.error());
+    target = std::move(*value);
+    return {};
+}
+
+template <class T>
+Result<void> store_integer(std::string_view text, std::int64_t min, std::int64_t max, T& target) {
+    const auto value = parse_integer(text, min, max);
+    if (!value) return fail(value.error());
+    target = static_cast<T>(*value);
+    return {};
+}
+
+Result<void> store_positive(std::string_view text, Milliseconds& target) {
+    const auto value = parse_duration(text);
+    if (!value) return fail(value.error());
+    if (*value <= Milliseconds{0}) return fail(ErrorCode::validation_failed, "must be longer than 0");
+    target = *value;
+    return {};
+}
+
+template <class T>
+struct Choice {
+    std::string_view word;
+    T value;
+};
+
+template <class T, std::size_t n>
+Result<void> store_choice(std::string_view text, const std::array<Choice<T>, n>& choices, auto& target) {
+    std::string words;
+    for (const auto& choice : choices) {
+        if (choice.word == text) {
+            target = choice.value;
+            return {};
+        }
+        words += words.empty() ? "" : ", ";
+        words += choice.word;
+    }
+    return fail(ErrorCode::validation_failed, "needs one of: " + words);
+}
+
+Result<void> read_role(Config& config, std::string_view text) {
+    static constexpr std::array<Choice<ProcessRole>, 3> roles{
+        {{"all", ProcessRole::all}, {"api", ProcessRole::api}, {"worker", ProcessRole::worker}}};
+    return store_choice(text, roles, config.role);
+}
+
+Result<void> read_log_level(Config& config, std::string_view text) {
+    static constexpr std::array<Choice<LogLevel>, 5> levels{{{"debug", LogLevel::debug},
+                                                             {"info", LogLevel::info},
+                                                             {"warn", LogLevel::warn},
+                                                             {"error", LogLevel::error},
+                                                             {"off", LogLevel::off}}};
+    return store_choice(text, levels, config.log_level);
+}
+
+Result<void> read_log_format(Config& config, std::string_view text) {
+    static constexpr std::array<Choice<std::optional<local::LogFormat>>, 3> formats{
+        {{"auto", std::nullopt}, {"text", local::LogFormat::text}, {"json", local::LogFormat::json}}};
+    return store_choice(text, formats, config.log_format);
+}
+
+Result<void> read_cookie_secure(Config& config, std::string_view text) {
+    static constexpr std::array<Choice<http::CookieSecure>, 3> words{{{"auto", http::CookieSecure::automatic},
+                                                                      {"always", http::CookieSecure::always},
+                                                                      {"never", http::CookieSecure::never}}};
+    return store_choice(text, words, config.edge.cookie_secure);
+}
+
+Result<void> read_same_site(Config& config, std::string_view text) {
+    static constexpr std::array<Choice<std::string_view>, 3> words{
+        {{"Strict", "Strict"}, {"Lax", "Lax"}, {"None", "None"}}};
+    return store_choice(text, words, config.edge.cookie_same_site);
+}
+
+Result<void> read_currency(Config& config, std::string_view text) {
+    const auto currency = find_currency(text);
+    if (!currency) return fail(ErrorCode::validation_failed, "needs an ISO 4217 code such as INR or EUR");
+    config.edge.currency = *currency;
+    config.mail.currency = *currency;
+    config.fulfilment.currency = *currency;
+    return {};
+}
+
+Result<void> read_default_location(Config& config, std::string_view text) {
+    if (text.empty()) return {};
+    if (!is_valid_location(text)) {
+        return fail(ErrorCode::validation_failed, "needs 1 to 64 letters, digits, '-' or '_'");
+    }
+    config.ordering.default_location = std::string{text};
+    return {};
+}
+
+Result<void> read_mail_from(Config& config, std::string_view text) {
+    const auto address = normalize_email(text);
+    if (!address) return fail(ErrorCode::validation_failed, "needs a mail address");
+    config.mail.from = *address;
+    return {};
+}
+
+Result<void> read_secret(Config& config, std::string_view text) {
+    if (!text.empty() && text.size() < token_secret_length_min) {
+        return fail(ErrorCode::validation_failed,
+                    "is too short: it needs at least 32 characters, for example from "
+                    "'openssl rand -base64 48'");
+    }
+    config.jwt_secret = text;
+    return {};
+}
+
+Result<void> read_metrics_listen(Config& config, std::string_view text) {
+    if (text.empty()) return {};
+    const auto address = parse_listen_address(text);
+    if (!address) return fail(address.error());
+    config.metrics_listen = *address;
+    config.edge.metrics_here = false;
+    return {};
+}
+
+Result<void> read_cors_origins(Config& config, std::string_view text) {
+    config.edge.cors_origins = parse_list(text);
+    for (const std::string& origin : config.edge.cors_origins) {
+        const bool has_scheme = origin.starts_with("http://") || origin.starts_with("https://");
+        if (!has_scheme || origin.find('*') != std::string::npos || origin.ends_with('/')) {
+            return fail(ErrorCode::validation_failed, "needs exact origins such as https://shop.example");
+        }
+    }
+    return {};
+}
+
+Result<void> read_fulfilment_url(Config& config, std::string_view text) {
+    if (!text.empty() && !text.starts_with("http://") && !text.starts_with("https://")) {
+        return fail(ErrorCode::validation_failed, "needs an http or https address");
+    }
+    config.fulfilment.url = text;
+    return {};
+}
+
+// A part whose adapter is not in this build is refused rather than silently left out.
+template <std::size_t n>
+struct PartName {
+    char text[n];
+    constexpr PartName(const char (&name)[n]) { std::copy_n(name, n, text); }
+};
+
+template <PartName name>
+Result<void> read_absent_part(Config& config, std::string_view text) {
+    if (!text.empty()) config.absent_parts.emplace_back(name.text);
+    return {};
+}
+
+Result<void> ignore(Config&, std::string_view) { return {}; }
+
+Result<void> read_verified_sender(Config& config, std::string_view text) {
+    if (text.empty()) return {};
+    config.has_verified_sender = true;
+    return read_mail_from(config, text);
+}
+
+using S = SettingGroup;
+using Text = std::string_view;
+
+// clang-format off
+const std::vector<Setting> table{
+    {"listen", "127.0.0.1:8080", "HOST:PORT", "address to serve on; port 0 takes a free one; PORT alone means 0.0.0.0:PORT", S::serving,
+     [](Config& c, Text t) { return store_value(parse_listen_address(t), c.listen); }, {"PORT"}},
+    {"data-dir", "./data", "FOLDER", "where the database, the secret and the mails are", S::serving,
+     [](Config& c, Text t) { c.data_dir = t; return t.empty() ? fail(ErrorCode::validation_failed, "needs a folder") : Result<void>{}; }},
+    {"role", "all", "all|api|worker", "what this process does; the embedded store needs all", S::serving, read_role},
+    {"seed-demo", "false", "", "put demo products and stock into an empty catalogue", S::serving,
+     [](Config& c, Text t) { return store_value(parse_switch(t), c.seed_demo); }},
+    {"metrics-listen", "", "HOST:PORT", "serve /metrics on its own address instead of --listen", S::serving, read_metrics_listen},
+    {"log-level", "info", "debug|info|warn|error|off", "what is logged, on standard error", S::serving, read_log_level},
+    {"log-format", "auto", "auto|text|json", "auto: text on a terminal, else json", S::serving, read_log_format},
+    {"shutdown-delay", "0s", "TIME", "after SIGTERM, go on serving so long with /readyz at 503", S::serving,
+     [](Config& c, Text t) { return store_value(parse_duration(t), c.shutdown_delay); }},
+    {"cors-allow-origin", "", "ORIGINS", "exact origins of browser front ends, separated by commas", S::serving, read_cors_origins, {"CORS_ALLOW_ORIGIN"}},
+    {"trusted-proxies", "", "ADDRESSES", "addresses or CIDR blocks whose X-Forwarded-For is believed", S::serving,
+     [](Config& c, Text t) { c.edge.trusted_proxies = parse_list(t); return Result<void>{}; }},
+
+    {"jwt-secret", "", "SECRET", "signs tokens; at least 32 characters; unset: one is made in the data directory", S::accounts, read_secret, {"JWT_SECRET"}, true},
+    {"jwt-expires-in", "15m", "TIME", "life of an access token", S::accounts,
+     [](Config& c, Text t) { return store_positive(t, c.access.lifetime); }, {"JWT_EXPIRES_IN"}},
+    {"refresh-token-expires-in", "7d", "TIME", "life of a login that is not refreshed", S::accounts,
+     [](Config& c, Text t) { auto r = store_positive(t, c.auth.refresh_lifetime); c.edge.refresh_lifetime = c.auth.refresh_lifetime; return r; }, {"REFRESH_TOKEN_EXPIRES_IN"}},
+    {"refresh-grace", "10s", "TIME", "how long a repeated refresh gets the same successor", S::accounts,
+     [](Config& c, Text t) { return store_value(parse_duration(t), c.auth.refresh_grace); }},
+    {"password-length-min", "6", "N", "characters a password needs", S::accounts,
+     [](Config& c, Text t) { return store_integer(t, 1, 128, c.auth.password_length_min); }},
+    {"cookie-same-site", "Strict", "Strict|Lax|None", "None for a front end on another site", S::accounts, read_same_site},
+    {"cookie-secure", "auto", "auto|always|never", "auto: without Secure only on plain loopback", S::accounts, read_cookie_secure},
+
+    {"currency", "INR", "CODE", "ISO 4217 currency of every price", S::orders, read_currency},
+    {"default-location", "", "NAME", "for orders without one; unset: the only location there is", S::orders, read_default_location},
+    {"request-deadline", "10s", "TIME", "an order that is not answered by then gets 503 or 504", S::orders,
+     [](Config& c, Text t) { auto r = store_positive(t, c.intake.request_deadline); c.store.write_deadline = c.intake.request_deadline; return r; }},
+    {"cache-ttl", "600s", "TIME", "life of a cached product or finished order", S::orders,
+     [](Config& c, Text t) { auto r = store_positive(t, c.ordering.cache_ttl); c.catalogue.cache_ttl = c.ordering.cache_ttl; return r; }, {"REDIS_CACHE_EXPIRATION"}},
+    {"idempotency-keep", "24h", "TIME", "how long idempotency keys are remembered; at least 24h", S::orders,
+     [](Config& c, Text t) -> Result<void> {
+         auto r = store_positive(t, c.janitor.retention.idempotency_keep);
+         if (r && c.janitor.retention.idempotency_keep < Milliseconds{86'400'000}) return fail(ErrorCode::validation_failed, "must be 24h or longer");
+         return r;
+     }},
+
+    {"work-lease", "15s", "TIME", "an item that is not settled by then is worked again", S::work,
+     [](Config& c, Text t) { return store_positive(t, c.work.lease); }},
+    {"work-heartbeat", "5s", "TIME", "how often the lease of an item under way is extended", S::work,
+     [](Config& c, Text t) { return store_positive(t, c.work.heartbeat); }},
+    {"work-backoff-min", "200ms", "TIME", "first wait before another try", S::work,
+     [](Config& c, Text t) { return store_positive(t, c.work.backoff_min); }},
+    {"work-backoff-max", "10s", "TIME", "longest wait before another try", S::work,
+     [](Config& c, Text t) { return store_positive(t, c.work.backoff_max); }},
+    {"attempts-max", "6", "N", "crashes and lost leases before an item becomes a dead letter", S::work,
+     [](Config& c, Text t) { return store_integer(t, 1, 1'000, c.work.attempts_max); }},
+    {"process-deadline", "24h", "TIME", "an order without a usable answer by then fails", S::work,
+     [](Config& c, Text t) { return store_positive(t, c.work.process_deadline); }},
+    {"work-batch-max", "256", "N", "items claimed or settled in one commit", S::work,
+     [](Config& c, Text t) { return store_integer(t, 1, 4'096, c.work_loop.batch_max); }},
+    {"work-poll-every", "500ms", "TIME", "how often retries that have come due are looked for", S::work,
+     [](Config& c, Text t) { return store_positive(t, c.work_loop.poll_every); }},
+    {"dead-letter-keep", "30d", "TIME", "how long dead letters are kept", S::work,
+     [](Config& c, Text t) { return store_positive(t, c.janitor.retention.dead_letter_keep); }},
+    {"janitor-every", "1m", "TIME", "how often expired rows and mails are deleted", S::work,
+     [](Config& c, Text t) { return store_positive(t, c.janitor_every); }},
+
+    {"mail-from", "orders@localhost.localdomain", "ADDRESS", "sender of every mail", S::mail, read_mail_from},
+    {"shop-name", "Waybill", "NAME", "how the shop calls itself in mails", S::mail,
+     [](Config& c, Text t) { c.mail.shop_name = t; return Result<void>{}; }},
+    {"mail-templates", "", "FOLDER", "your own <state>.subject, .txt and .html files (processed, failed, cancelled)", S::mail,
+     [](Config& c, Text t) { c.mail_templates = t; return Result<void>{}; }},
+    {"mail-deadline", "24h", "TIME", "a mail that is not sent by then becomes a dead letter", S::mail,
+     [](Config& c, Text t) { return store_positive(t, c.work.mail_deadline); }},
+    {"mail-keep", "30d", "TIME", "how long files in the mail folder are kept", S::mail,
+     [](Config& c, Text t) { return store_positive(t, c.mail_keep); }},
+    {"mail-in-flight-max", "256", "N", "mails under way at once", S::mail,
+     [](Config& c, Text t) { return store_integer(t, 1, 4'096, c.mail_in_flight_max); }},
+
+    {"fulfilment-url", "", "URL", "your service that accepts or refuses an order; unset: every order is accepted", S::fulfilment, read_fulfilment_url},
+    {"fulfilment-secret", "", "SECRET", "signs the calls; at least 16 characters", S::fulfilment,
+     [](Config& c, Text t) { c.fulfilment.secret = t; return Result<void>{}; }, {}, true},
+    {"fulfilment-timeout", "10s", "TIME", "deadline of one call; below the lease", S::fulfilment,
+     [](Config& c, Text t) { return store_positive(t, c.fulfilment.timeout); }},
+    {"fulfilment-in-flight-max", "32", "N", "calls under way at once", S::fulfilment,
+     [](Config& c, Text t) { return store_integer(t, 1, 1'024, c.fulfilment.in_flight_max); }},
+
+    {"rate-limit-auth", "10/15m", "N/TIME", "failed logins and registrations for one account and address; 0 is off", S::limits,
+     [](Config& c, Text t) { return store_value(parse_rate_limit(t), c.edge.auth_limit); }},
+    {"rate-limit-auth-address", "100/15m", "N/TIME", "the same for one address; 0 is off", S::limits,
+     [](Config& c, Text t) { return store_value(parse_rate_limit(t), c.edge.auth_address_limit); }},
+    {"rate-limit-api", "300/1m", "N/TIME", "requests of one user, or address when anonymous; 0 is off", S::limits,
+     [](Config& c, Text t) { return store_value(parse_rate_limit(t), c.edge.api_limit); }},
+    {"intake-waiting-max", "4096", "N", "orders that may wait for their commit; then 503", S::limits,
+     [](Config& c, Text t) { return store_integer(t, 1, 1'000'000, c.intake.waiting_max); }},
+    {"batch-orders-max", "256", "N", "orders in one commit", S::limits,
+     [](Config& c, Text t) { return store_integer(t, 1, 4'096, c.intake.batch_orders_max); }},
+    {"batch-bytes-max", "4MiB", "SIZE", "request bytes in one commit", S::limits,
+     [](Config& c, Text t) { return store_value(parse_size(t), c.intake.batch_bytes_max); }},
+    {"io-threads", "2", "N", "threads that read and answer requests", S::limits,
+     [](Config& c, Text t) { return store_integer(t, 1, 256, c.server.io_threads); }},
+    {"store-threads", "8", "N", "threads that wait for the store", S::limits,
+     [](Config& c, Text t) { return store_integer(t, 1, 256, c.server.store_threads); }},
+    {"pool-waiting-max", "1024", "N", "requests that may wait for a store thread; then 503", S::limits,
+     [](Config& c, Text t) { return store_integer(t, 1, 1'000'000, c.server.pool_waiting_max); }},
+    {"hashing-threads", "2", "N", "threads that hash passwords, 19 MiB each", S::limits,
+     [](Config& c, Text t) { return store_integer(t, 1, 64, c.server.hashing_threads); }},
+    {"hashing-waiting-max", "64", "N", "logins that may wait for one; then 503", S::limits,
+     [](Config& c, Text t) { return store_integer(t, 1, 100'000, c.server.hashing_waiting_max); }},
+    {"connections-max", "16384", "N", "open connections; further ones are closed", S::limits,
+     [](Config& c, Text t) { return store_integer(t, 1, 1'000'000, c.server.connections_max); }},
+    {"body-bytes-max", "64KiB", "SIZE", "request body", S::limits,
+     [](Config& c, Text t) { return store_value(parse_size(t), c.server.body_bytes_max); }},
+    {"header-deadline", "10s", "TIME", "a request's headers must be there by then", S::limits,
+     [](Config& c, Text t) { return store_positive(t, c.server.header_deadline); }},
+    {"body-deadline", "15s", "TIME", "a request's body must be there by then", S::limits,
+     [](Config& c, Text t) { return store_positive(t, c.server.body_deadline); }},
+    {"idle-deadline", "30s", "TIME", "a connection without a request is closed then", S::limits,
+     [](Config& c, Text t) { return store_positive(t, c.server.idle_deadline); }},
+    {"write-deadline", "30s", "TIME", "a client that does not read its answer by then is closed", S::limits,
+     [](Config& c, Text t) { return store_positive(t, c.server.write_deadline); }},
+    {"cache-entries-max", "100000", "N", "entries of the cache in this process", S::limits,
+     [](Config& c, Text t) { return store_integer(t, 1, 100'000'000, c.cache.entries_max); }},
+    {"cache-bytes-max", "32MiB", "SIZE", "bytes of the cache in this process", S::limits,
+     [](Config& c, Text t) { return store_value(parse_size(t), c.cache.bytes_max); }},
+
+    {"mongo-uri", "", "URI", "MongoDB store (not in this build)", S::parts, read_absent_part<"MongoDB (MONGO_URI)">, {"MONGO_URI", "DATABASE_URL"}, true},
+    {"redis-url", "", "URL", "Redis cache and limiter (not in this build)", S::parts, read_absent_part<"Redis (REDIS_URL)">, {"REDIS_URL", "REDIS_URI"}, true},
+    {"sqs-queue-url", "", "URL", "SQS queue (not in this build)", S::parts, read_absent_part<"SQS (SQS_QUEUE_URL)">, {"SQS_QUEUE_URL"}},
+    {"smtp-url", "", "URL", "SMTP mailer (not in this build)", S::parts, read_absent_part<"SMTP (SMTP_URL)">, {"SMTP_URL"}, true},
+    {"aws-region", "", "REGION", "with a verified sender: mail goes through SES (not in this build)", S::parts,
+     [](Config& c, Text t) { c.aws_region = t; return Result<void>{}; }, {"AWS_REGION"}},
+    {"sender-verified-email", "", "ADDRESS", "sender of every mail, wins over --mail-from", S::parts, read_verified_sender, {"SENDER_VERIFIED_EMAIL"}},
+    {"poll-queue-interval", "", "", "accepted from older deployments; has nothing to do", S::parts, ignore, {"POLL_QUEUE_INTERVAL"}},
+    {"refresh-token-secret", "", "", "accepted from older deployments; has nothing to do", S::parts, ignore, {"REFRESH_TOKEN_SECRET"}, true},
+};
+// clang-format on
+
+}  // namespace
+
+std::span<const Setting> all_settings() { return table; }
+
+std::string_view title_of(SettingGroup group) {
+    switch (group) {
+        case SettingGroup::serving:
+            return "Serving";
+        case SettingGroup::accounts:
+            return "Accounts";
+        case SettingGroup::orders:
+            return "Orders";
+        case SettingGroup::work:
+            return "Work";
+        case SettingGroup::mail:
+            return "Mail";
+        case SettingGroup::fulfilment:
+            return "Fulfilment";
+        case SettingGroup::limits:
+            return "Limits";
+        case SettingGroup::parts:
+            return "Production parts";
+    }
+    return "";
+}
+
+}  // namespace waybill::cli

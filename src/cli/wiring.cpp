@@ -1,0 +1,233 @@
+#include "cli/wiring.hpp"
+
+#include <atomic>
+#include <fstream>
+#include <iterator>
+#include <stdexcept>
+#include <thread>
+
+#include "app/processing.hpp"
+#include "worker/periodic.hpp"
+
+namespace waybill::cli {
+
+namespace {
+
+constexpr Milliseconds freshness_interval{1'000};
+constexpr Milliseconds server_drain_max{6'000};
+constexpr Milliseconds worker_drain_max{8'000};
+constexpr std::size_t template_bytes_max = 256u << 10;
+
+http::ServerOptions metrics_server_options(const Config& config) {
+    http::ServerOptions options = config.server;
+    options.address = config.metrics_listen->host;
+    options.port = config.metrics_listen->port;
+    options.io_threads = 1;
+    options.store_threads = 1;
+    options.hashing_threads = 1;
+    return options;
+}
+
+}  // namespace
+
+struct Application::Parts {
+    Parts(const Config& settings, Clock& process_clock, Log& process_log, std::unique_ptr<Store> opened_store,
+          const std::string& secret, const MailTemplates& templates)
+        : config(settings),
+          clock(process_clock),
+          log(process_log),
+          store(std::move(opened_store)),
+          cache(local::make_memory_cache(config.cache, clock)),
+          limiter(local::make_memory_limiter({}, clock)),
+          mailer(local::make_mail_folder({config.data_dir / "mail", config.mail_in_flight_max}, log)),
+          fulfilment(config.fulfilment.url.empty() ? local::make_accepting_fulfilment()
+                                                   : webcall::make_webcall_fulfilment(config.fulfilment, clock, log)),
+          access(access_options(config, secret), clock),
+          refresh(secret),
+          renderer(config.mail, templates) {}
+
+    static AccessTokens::Options access_options(const Config& config, const std::string& secret) {
+        AccessTokens::Options options = config.access;
+        options.secret = secret;
+        return options;
+    }
+
+    Config config;
+    Clock& clock;
+    Log& log;
+    Metrics metrics;
+    WorkSignal signal;
+    std::unique_ptr<Store> store;
+    std::unique_ptr<Cache> cache;
+    std::unique_ptr<RateLimiter> limiter;
+    std::unique_ptr<Mailer> mailer;
+    std::unique_ptr<Fulfilment> fulfilment;
+
+    AccessTokens access;
+    RefreshTokens refresh;
+    SessionGuard sessions{{}, *store, clock};
+    Auth auth{config.auth, *store, clock, log, access, refresh, sessions};
+    OrderIntake intake{config.intake, *store, clock, log, metrics, signal};
+    Ordering ordering{config.ordering, intake, *store, *cache, clock, metrics, signal};
+    Catalogue catalogue{config.catalogue, *store, *cache, clock, metrics};
+    Operations operations{*store, clock, metrics, signal};
+    MailRenderer renderer;
+    Processing processing{config.work, *store, *fulfilment, *mailer, renderer, clock, log, metrics, signal};
+    worker::WorkLoop orders{WorkKind::process_order, config.work_loop, processing, *store, clock, log, metrics, signal};
+    worker::WorkLoop mails{WorkKind::send_mail, config.work_loop, processing, *store, clock, log, metrics, signal};
+
+    std::atomic<bool> draining{false};
+    http::Services services{auth,  ordering, catalogue, operations,  *limiter,
+                            clock, log,      metrics,   config.edge, draining};
+    std::unique_ptr<http::Router> router;
+    std::unique_ptr<http::Server> server;
+    std::unique_ptr<http::Router> metrics_router;
+    http::EdgeOptions metrics_edge;
+    http::Services metrics_services{auth,  ordering, catalogue, operations,   *limiter,
+                                    clock, log,      metrics,   metrics_edge, draining};
+    std::unique_ptr<http::Server> metrics_server;
+
+    std::vector<std::unique_ptr<worker::Periodic>> periodics;
+    std::jthread order_thread;
+    std::jthread mail_thread;
+
+    Result<void> bind();
+    void start_upkeep();
+    void stop_workers();
+};
+
+Result<void> Application::Parts::bind() {
+    const std::array<std::span<const http::Route>, 5> api{http::auth_routes(), http::order_routes(),
+                                                          http::product_routes(), http::inventory_routes(),
+                                                          http::admin_routes()};
+    router = std::make_unique<http::Router>(http::Router::Options{}, services, api, http::probe_routes());
+    auto bound = http::Server::bind(config.server, *router, log);
+    if (!bound) return fail(bound.error());
+    server = std::move(*bound);
+    if (!config.metrics_listen) return {};
+
+    metrics_router =
+        std::make_unique<http::Router>(http::Router::Options{}, metrics_services,
+                                       std::span<const std::span<const http::Route>>{}, http::probe_routes());
+    auto metrics_bound = http::Server::bind(metrics_server_options(config), *metrics_router, log);
+    if (!metrics_bound) return fail(metrics_bound.error());
+    metrics_server = std::move(*metrics_bound);
+    return {};
+}
+
+void Application::Parts::start_upkeep() {
+    periodics.push_back(std::make_unique<worker::Periodic>(
+        "freshness", freshness_interval,
+        [this] {
+            sessions.read_revocations();
+            catalogue.read_version();
+        },
+        log));
+    periodics.push_back(std::make_unique<worker::Periodic>(
+        "janitor", config.janitor_every,
+        [this] {
+            (void)worker::sweep(*store, config.janitor, log);
+            (void)local::sweep_mail_folder(config.data_dir / "mail", clock.now(), config.mail_keep);
+        },
+        log));
+}
+
+void Application::Parts::stop_workers() {
+    order_thread.request_stop();
+    if (order_thread.joinable()) order_thread.join();
+    mail_thread.request_stop();
+    if (mail_thread.joinable()) mail_thread.join();
+    // Their threads may still end a try; Processing must outlive that.
+    fulfilment.reset();
+    mailer.reset();
+}
+
+Application::Application(std::unique_ptr<Parts> parts) : parts_(std::move(parts)) {}
+
+Application::~Application() {
+    stop();
+    parts_->stop_workers();
+}
+
+Result<std::unique_ptr<Application>> Application::assemble(const Config& config, Clock& clock, Log& log,
+                                                           FatalStoreError on_fatal) {
+    sqlite::SqliteOptions store_options = config.store;
+    store_options.on_fatal = std::move(on_fatal);
+    auto store = sqlite::open_sqlite_store(store_options, clock, log);
+    if (!store) return fail(store.error());
+    const auto secret = obtain_secret(config, clock);
+    if (!secret) return fail(secret.error());
+    const auto templates = load_mail_templates(config.mail_templates);
+    if (!templates) return fail(templates.error());
+    try {
+        auto parts = std::make_unique<Parts>(config, clock, log, std::move(*store), *secret, *templates);
+        if (config.seed_demo) {
+            if (const auto seeded = parts->store->seed(demo_catalogue(clock.now())); !seeded)
+                return fail(seeded.error());
+        }
+        if (const auto bound = parts->bind(); !bound) return fail(bound.error());
+        return std::unique_ptr<Application>{new Application(std::move(parts))};
+    } catch (const std::invalid_argument& problem) {  // a template
+        return fail(ErrorCode::validation_failed, problem.what());
+    } catch (const std::system_error& problem) {  // the mail folder
+        return fail(ErrorCode::unavailable,
+                    std::string{problem.what()} + "; make the data directory writable for this user.");
+    }
+}
+
+std::string Application::url() const { return parts_->server->url(); }
+
+void Application::start() {
+    Parts& parts = *parts_;
+    parts.intake.start();
+    parts.start_upkeep();
+    parts.order_thread = std::jthread([&parts](std::stop_token stop) { parts.orders.run(stop, worker_drain_max); });
+    parts.mail_thread = std::jthread([&parts](std::stop_token stop) { parts.mails.run(stop, worker_drain_max); });
+    parts.server->start();
+    if (parts.metrics_server) parts.metrics_server->start();
+}
+
+void Application::begin_draining() { parts_->draining = true; }
+
+void Application::stop() {
+    Parts& parts = *parts_;
+    parts.draining = true;
+    parts.order_thread.request_stop();
+    parts.mail_thread.request_stop();
+    parts.server->stop(server_drain_max);
+    parts.intake.close();
+    if (parts.metrics_server) parts.metrics_server->stop(Milliseconds{100});
+    if (parts.order_thread.joinable()) parts.order_thread.join();
+    if (parts.mail_thread.joinable()) parts.mail_thread.join();
+    parts.periodics.clear();
+}
+
+Result<MailTemplates> load_mail_templates(const std::filesystem::path& folder) {
+    MailTemplates templates;
+    if (folder.empty()) return templates;
+    std::error_code problem;
+    for (const auto& entry : std::filesystem::directory_iterator(folder, problem)) {
+        const auto extension = entry.path().extension();
+        if (extension != ".subject" && extension != ".txt" && extension != ".html") continue;
+        std::ifstream file(entry.path(), std::ios::binary);
+        std::string text{std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>()};
+        if (!file || text.size() > template_bytes_max) {
+            return fail(ErrorCode::validation_failed,
+                        "The mail template " + entry.path().string() + " cannot be read or is larger than 256 KiB.");
+        }
+        templates.emplace(entry.path().filename().string(), std::move(text));
+    }
+    if (problem) {
+        return fail(ErrorCode::validation_failed,
+                    "The folder --mail-templates=" + folder.string() + " cannot be read: " + problem.message() + ".");
+    }
+    return templates;
+}
+
+Result<std::unique_ptr<Store>> open_store_for_command(const Config& config, Clock& clock, Log& log) {
+    sqlite::SqliteOptions options = config.store;
+    options.access = sqlite::Access::command;
+    return sqlite::open_sqlite_store(options, clock, log);
+}
+
+}  // namespace waybill::cli

@@ -1,0 +1,67 @@
+"""Each rule of tidy.py catches a breach and lets good code pass."""
+import tempfile
+import unittest
+from pathlib import Path
+
+import tidy
+
+HEAD = "// What it is for.\n#pragma once\n"
+
+
+def breaches(path, text):
+    with tempfile.TemporaryDirectory() as folder:
+        root = Path(folder)
+        file = root / "src" / path
+        file.parent.mkdir(parents=True)
+        (root / "tests").mkdir()
+        file.write_text(text)
+        return list(tidy.check_tree(root))
+
+
+class Rules(unittest.TestCase):
+    def refuses(self, path, text, words):
+        found = breaches(path, text)
+        self.assertTrue(any(words in breach for breach in found), f"{words!r} not in {found}")
+
+    def accepts(self, path, text):
+        self.assertEqual(breaches(path, text), [])
+
+    def test_rooms_see_only_inwards(self):
+        self.refuses("domain/a.cpp", '#include "ports/clock.hpp"\n', "domain must not see ports")
+        self.refuses("worker/a.cpp", '#include "http/server.hpp"\n', "worker must not see http")
+        self.refuses("adapters/local/a.cpp", '#include "app/auth.hpp"\n', "must not see app")
+        self.refuses("cli/a.cpp", '#include "adapters/sqlite/connection.hpp"\n', "shows one header")
+        self.refuses("app/a.cpp", '#include "auth.hpp"\n', "rooted")
+        self.accepts("cli/a.cpp", '#include "adapters/sqlite/sqlite.hpp"\n')
+        self.accepts("adapters/sqlite/a.cpp", '#include "adapters/sqlite/connection.hpp"\n#include "domain/order.hpp"\n')
+
+    def test_banned_calls(self):
+        self.refuses("app/a.cpp", "auto t = std::chrono::steady_clock::now();\n", "Clock port")
+        self.refuses("app/a.cpp", "std::this_thread::sleep_for(x);\n", "condition")
+        self.refuses("app/a.cpp", 'auto x = getenv("A");\n', "src/cli/config")
+        self.refuses("worker/a.cpp", "co_await f();\n", "src/http")
+        self.refuses("http/a.cpp", "switch (co_await f(x)) {}\n", "name the result")
+        self.refuses("app/a.cpp", "class OrderManager;\n", "what it does")
+        self.refuses("app/a.cpp", "using namespace std;\n", "name what is used")
+        self.accepts("adapters/local/a.cpp", "auto t = std::chrono::steady_clock::now();\n")
+        self.accepts("app/a.cpp", "// getenv( is not for us\nauto s = \"co_await x\";\n")
+
+    def test_a_function_has_seventy_lines_at_most(self):
+        body = "    work();\n"
+        self.accepts("app/a.cpp", "void f() {\n" + body * 68 + "}\n")
+        self.refuses("app/a.cpp", "void f() {\n" + body * 69 + "}\n", "a function of 71 lines")
+        self.refuses("app/a.cpp", "struct A {\n    void f() const {\n" + body * 69 + "    }\n};\n", "a function of 71 lines")
+        self.accepts("app/a.cpp", "namespace a {\n" + "void f() {}\n" * 100 + "}\n")
+        self.accepts("app/a.cpp", "const int table[] = {\n" + "    1,\n" * 100 + "};\n")
+
+    def test_a_file_has_six_hundred_lines_at_most(self):
+        self.accepts("app/a.cpp", "int x;\n" * 600)
+        self.refuses("app/a.cpp", "int x;\n" * 601, "601 lines")
+
+    def test_a_header_says_what_it_is_for(self):
+        self.accepts("app/a.hpp", HEAD)
+        self.refuses("app/a.hpp", "#pragma once\n", "what it is for")
+
+
+if __name__ == "__main__":
+    unittest.main()
