@@ -1,13 +1,14 @@
 // From a request to its route: prefix, match, method, token, role, rate limit, and where it runs.
 #pragma once
 
+#include <functional>
 #include <memory>
-#include <optional>
 #include <span>
 #include <string_view>
 #include <variant>
 
 #include "http/message.hpp"
+#include "http/problem.hpp"
 #include "http/routes.hpp"
 
 namespace waybill::http {
@@ -16,6 +17,8 @@ namespace waybill::http {
 struct Deferred {
     Runs runs = Runs::on_io_thread;                  // as_store_read, as_store_write or as_hashing: run `work` there
     std::move_only_function<void(Completion)> work;  // calls its argument exactly once
+    // The answer when there is no room to run `work`, which is then never called.
+    std::move_only_function<Response(const Error&)> refuse;
 };
 
 // Thread-safe after construction; outlives every request.
@@ -24,7 +27,8 @@ public:
     struct Options {
         bool store_reads_inline = true;
     };
-    // `api` is mounted below /api/v1 and /api, `root` outside.
+    // `api` is mounted below /api/v1 and /api, `root` outside. Throws std::logic_error for rows that
+    // exclude each other and std::invalid_argument for a trusted proxy that is no address.
     Router(Options options, const Services& services, std::span<const std::span<const Route>> api,
            std::span<const Route> root);
     ~Router();
@@ -33,6 +37,11 @@ public:
     // response is there. Every response has X-Request-Id, the security headers, CORS and rate-limit
     // headers, and is counted. Never throws: an exception of a handler is 500 `internal` and logged.
     [[nodiscard]] std::variant<Response, Deferred> handle(Request& request);
+
+    // The answer to what never became a whole request, with the same headers, and counted too.
+    // Closes the connection.
+    [[nodiscard]] Response refuse(Request& request, ProtocolError error, std::string_view detail);
+    [[nodiscard]] Response refuse(Request& request, const Error& error);
 
 private:
     class State;

@@ -1,0 +1,365 @@
+#include "http/router.hpp"
+
+#include <algorithm>
+#include <array>
+#include <atomic>
+#include <chrono>
+#include <exception>
+#include <optional>
+#include <string>
+#include <utility>
+
+#include "http/answer_headers.hpp"
+#include "http/client_address.hpp"
+#include "http/request_checks.hpp"
+#include "http/request_meter.hpp"
+#include "http/route_table.hpp"
+
+namespace waybill::http {
+
+namespace {
+
+constexpr std::size_t request_id_length_max = 128;
+constexpr std::string_view hex_digits = "0123456789abcdef";
+
+// What is kept of a request from its first check to its answer.
+struct Pending {
+    Request& request;
+    SteadyTime started;
+    PathMatch match{};
+    const Row* row = nullptr;  // null: no route answers
+    Caller caller{};
+    std::optional<RateStamp> rate{};
+};
+
+using CheckedToken = std::optional<Result<Caller>>;  // empty: no token came
+
+void append_hex(std::string& out, std::uint64_t value) {
+    for (int shift = 60; shift >= 0; shift -= 4) out += hex_digits[value >> shift & 15];
+}
+
+bool is_request_id(std::string_view text) {
+    return !text.empty() && text.size() <= request_id_length_max &&
+           std::ranges::all_of(text, [](char c) { return c > ' ' && c < '\x7f'; });
+}
+
+// Empty when there is none.
+std::string_view bearer_token(const Request& request) {
+    constexpr std::string_view scheme = "Bearer ";
+    std::string_view value = request.header("Authorization");
+    if (!equal_names(value.substr(0, scheme.size()), scheme)) return {};
+    value.remove_prefix(scheme.size());
+    while (value.starts_with(' ')) value.remove_prefix(1);
+    return value;
+}
+
+std::string_view trim(std::string_view text) {
+    while (!text.empty() && (text.front() == ' ' || text.front() == '\t')) text.remove_prefix(1);
+    while (!text.empty() && (text.back() == ' ' || text.back() == '\t')) text.remove_suffix(1);
+    return text;
+}
+
+bool is_json_type(std::string_view value) {
+    const std::size_t end = value.find(';');
+    if (!equal_names(trim(value.substr(0, end)), "application/json")) return false;
+    if (end == std::string_view::npos) return true;
+    const std::string_view parameter = trim(value.substr(end + 1));
+    return parameter.empty() || equal_names(parameter, "charset=utf-8") || equal_names(parameter, "charset=\"utf-8\"");
+}
+
+bool carries_body(Method method) { return method == Method::post || method == Method::put || method == Method::patch; }
+
+}  // namespace
+
+class Router::State {
+public:
+    State(Options options, const Services& services, std::span<const std::span<const Route>> api,
+          std::span<const Route> root)
+        : options_(options),
+          services_(services),
+          meter_(services.metrics.families()),
+          table_(api, root,
+                 [this](const Route& route) { return meter_.add_route(route.pattern, to_text(route.method)); }),
+          proxies_(services.edge.trusted_proxies) {
+        std::array<std::uint8_t, 8> random{};
+        services_.clock.fill_random(random);
+        for (const std::uint8_t byte : random) id_prefix_ = id_prefix_ << 8 | byte;
+    }
+
+    std::variant<Response, Deferred> handle(Request& request);
+    Pending begin(Request& request);
+    Response finish(const Pending& pending, Response response);
+    Response crashed(const Pending& pending, std::string_view what);
+    void log_crash(std::string_view request_id, std::string_view what);
+
+    // The part of a deferred request that runs elsewhere; `done` is called exactly once.
+    void work(const std::shared_ptr<Pending>& pending, bool token_unchecked, Completion done);
+
+private:
+    class Answer;
+
+    std::variant<Response, Deferred> dispatch(Pending& pending);
+    std::variant<Response, Deferred> run(Pending& pending);
+    Deferred defer(Pending& pending, bool token_unchecked);
+    Response answer_options(const Pending& pending);
+    bool runs_here(const Route& route) const;
+
+    std::optional<Response> refuse_caller(Pending& pending, const CheckedToken& token);
+    std::optional<Response> refuse_rate(Pending& pending, const Caller* caller);
+    Admission admit(const Pending& pending, const Caller* caller, const RateLimit& limit);
+    void log_answer(const Pending& pending, const Response& response, double seconds);
+
+    Options options_;
+    const Services& services_;
+    RequestMeter meter_;
+    RouteTable table_;
+    TrustedProxies proxies_;
+    std::uint64_t id_prefix_ = 0;
+    std::atomic<std::uint64_t> id_counter_ = 0;
+};
+
+// Answers exactly once, whatever becomes of it: a handler that drops it has crashed.
+class Router::State::Answer {
+public:
+    Answer(State& state, std::shared_ptr<Pending> pending, Completion done)
+        : state_(state), pending_(std::move(pending)), done_(std::move(done)) {}
+    Answer(Answer&& other) noexcept
+        : state_(other.state_), pending_(std::move(other.pending_)), done_(std::exchange(other.done_, nullptr)) {}
+    Answer& operator=(Answer&&) = delete;
+    ~Answer() {
+        if (!done_) return;
+        try {
+            (*this)(state_.crashed(*pending_, "the handler gave no answer"));
+        } catch (...) {
+            state_.log_crash({}, "an answer could not be made");
+        }
+    }
+
+    void operator()(Response response) {
+        if (!done_) return;
+        Response finished = state_.finish(*pending_, std::move(response));
+        std::exchange(done_, nullptr)(std::move(finished));
+    }
+
+private:
+    State& state_;
+    std::shared_ptr<Pending> pending_;
+    Completion done_;
+};
+
+Pending Router::State::begin(Request& request) {
+    const std::string_view sent = request.header("X-Request-Id");
+    if (is_request_id(sent)) {
+        request.request_id = sent;
+    } else {
+        request.request_id.clear();
+        append_hex(request.request_id, id_prefix_);
+        append_hex(request.request_id, id_counter_.fetch_add(1, std::memory_order_relaxed));
+    }
+    request.client_address = proxies_.client_address(request);
+    return Pending{request, services_.clock.steady_now()};
+}
+
+std::variant<Response, Deferred> Router::State::handle(Request& request) {
+    Pending pending = begin(request);
+    try {
+        return dispatch(pending);
+    } catch (const std::exception& error) {
+        return finish(pending, crashed(pending, error.what()));
+    } catch (...) {
+        return finish(pending, crashed(pending, "an exception of unknown type"));
+    }
+}
+
+std::variant<Response, Deferred> Router::State::dispatch(Pending& pending) {
+    Request& request = pending.request;
+    if (request.method == Method::options && request.path == "*") return finish(pending, answer_options(pending));
+    pending.match = table_.find(request.path);
+    if (pending.match.endpoint == nullptr)
+        return finish(pending, problem(request, ProtocolError::not_found, "There is nothing at this path."));
+    if (request.method == Method::options) return finish(pending, answer_options(pending));
+    pending.row = pending.match.endpoint->find(request.method);
+    if (pending.row == nullptr) {
+        Response response =
+            problem(request, ProtocolError::method_not_allowed, "This path does not know the method of the request.");
+        return finish(pending, std::move(response.with("Allow", pending.match.endpoint->allow())));
+    }
+    const Route& route = pending.row->route;
+    const std::string_view token = bearer_token(request);
+    CheckedToken checked;
+    if (!token.empty() && (route.access != Access::anyone || route.limit == LimitClass::api)) {
+        checked = services_.auth.check_access_now(token);
+        if (!checked && route.access != Access::anyone) {
+            if (!options_.store_reads_inline || route.runs == Runs::as_hashing) return defer(pending, true);
+            checked = services_.auth.check_access(token);
+        }
+    }
+    if (std::optional<Response> refusal = refuse_caller(pending, checked)) return finish(pending, std::move(*refusal));
+    return run(pending);
+}
+
+std::variant<Response, Deferred> Router::State::run(Pending& pending) {
+    const Route& route = pending.row->route;
+    if (route.completing != nullptr || !runs_here(route)) return defer(pending, false);
+    const Exchange exchange{pending.request, pending.match.params, pending.caller};
+    return finish(pending, route.handler(services_, exchange));
+}
+
+bool Router::State::runs_here(const Route& route) const {
+    return route.runs == Runs::on_io_thread || (route.runs == Runs::as_store_read && options_.store_reads_inline);
+}
+
+Deferred Router::State::defer(Pending& pending, bool token_unchecked) {
+    const Route& route = pending.row->route;
+    Runs runs = route.runs;
+    if (runs_here(route)) runs = token_unchecked ? Runs::as_store_read : Runs::on_io_thread;
+    const auto kept = std::make_shared<Pending>(std::move(pending));
+    Deferred deferred;
+    deferred.runs = runs;
+    deferred.work = [this, kept, token_unchecked](Completion done) { work(kept, token_unchecked, std::move(done)); };
+    deferred.refuse = [this, kept](const Error& error) { return finish(*kept, problem(kept->request, error)); };
+    return deferred;
+}
+
+void Router::State::work(const std::shared_ptr<Pending>& pending, bool token_unchecked, Completion done) {
+    // The request may be gone once it is answered, so the log's copy is made before.
+    const std::string request_id = pending->request.request_id;
+    Answer answer(*this, pending, std::move(done));
+    try {
+        if (token_unchecked) {
+            const CheckedToken token = services_.auth.check_access(bearer_token(pending->request));
+            if (std::optional<Response> refusal = refuse_caller(*pending, token)) return answer(std::move(*refusal));
+        }
+        const Route& route = pending->row->route;
+        const Exchange exchange{pending->request, pending->match.params, pending->caller};
+        if (route.completing != nullptr) return route.completing(services_, exchange, std::move(answer));
+        answer(route.handler(services_, exchange));
+    } catch (const std::exception& error) {
+        log_crash(request_id, error.what());
+    } catch (...) {
+        log_crash(request_id, "an exception of unknown type");
+    }
+}
+
+Response Router::State::answer_options(const Pending& pending) {
+    Response response;
+    response.status = 204;
+    response.content_type.clear();
+    if (pending.match.endpoint == nullptr)
+        return std::move(response.with("Allow", "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS"));
+    const std::string allow = pending.match.endpoint->allow();
+    const Request& request = pending.request;
+    const auto& origins = services_.edge.cors_origins;
+    const bool known = std::ranges::find(origins, request.header("Origin")) != origins.end();
+    if (known && !request.header("Access-Control-Request-Method").empty()) add_preflight_headers(response, allow);
+    return std::move(response.with("Allow", allow));
+}
+
+// Counts the request for its caller, then says who may not go on.
+std::optional<Response> Router::State::refuse_caller(Pending& pending, const CheckedToken& token) {
+    const Route& route = pending.row->route;
+    const Request& request = pending.request;
+    const bool known = token && token->has_value();
+    if (std::optional<Response> refusal = refuse_rate(pending, known ? &**token : nullptr)) return refusal;
+    if (route.access != Access::anyone) {
+        if (!token) return problem(request, ProtocolError::token_missing, "This route needs an access token.");
+        if (!*token) return problem(request, token->error());
+        pending.caller = **token;
+        if (route.access == Access::admin && !pending.caller.is_admin())
+            return problem(request, Error{ErrorCode::forbidden, "This route is for administrators."});
+    }
+    if (carries_body(request.method) && !request.body.empty() && !is_json_type(request.header("Content-Type")))
+        return problem(request, ProtocolError::unsupported_media_type, "The body must be application/json in UTF-8.");
+    return std::nullopt;
+}
+
+std::optional<Response> Router::State::refuse_rate(Pending& pending, const Caller* caller) {
+    const LimitClass limited = pending.row->route.limit;
+    if (limited == LimitClass::none) return std::nullopt;
+    const bool is_auth = limited == LimitClass::auth;
+    const RateLimit& limit = is_auth ? services_.edge.auth_address_limit : services_.edge.api_limit;
+    if (!limit.enabled()) return std::nullopt;
+    Admission admission = admit(pending, caller, limit);
+    // Nothing was taken for an auth route: its handler charges what fails.
+    if (is_auth) admission.admitted = admission.admitted && admission.remaining > 0;
+    pending.rate = RateStamp{is_auth ? "auth" : "api", limit, admission};
+    if (admission.admitted) return std::nullopt;
+    const Milliseconds refill = std::max(limit.period / limit.burst, Milliseconds{1});
+    const Milliseconds wait = admission.retry_after.count() > 0 ? admission.retry_after : refill;
+    const std::string seconds = std::to_string(to_seconds_up(wait));
+    Response response =
+        problem(pending.request, Error{ErrorCode::rate_limited, "Too many requests; try again in " + seconds + " s."});
+    return std::move(response.with("Retry-After", seconds));
+}
+
+Admission Router::State::admit(const Pending& pending, const Caller* caller, const RateLimit& limit) {
+    std::string key;
+    if (pending.row->route.limit == LimitClass::auth) {
+        key.append("auth:addr:").append(pending.request.client_address);
+        return services_.limiter.admit(key, limit, 0);
+    }
+    if (caller != nullptr) {
+        key.append("api:user:").append(caller->user_id.text);
+    } else {
+        key.append("api:addr:").append(pending.request.client_address);
+    }
+    return services_.limiter.admit(key, limit, 1);
+}
+
+Response Router::State::finish(const Pending& pending, Response response) {
+    const Request& request = pending.request;
+    add_common_headers(response, request, services_.clock.now());
+    if (pending.rate) add_rate_headers(response, *pending.rate);
+    add_cors_headers(response, request.header("Origin"), services_.edge.cors_origins);
+    const double seconds = std::chrono::duration<double>(services_.clock.steady_now() - pending.started).count();
+    meter_.count(pending.row == nullptr ? 0 : pending.row->meter, response.status, seconds);
+    log_answer(pending, response, seconds);
+    return response;
+}
+
+void Router::State::log_answer(const Pending& pending, const Response& response, double seconds) {
+    const LogLevel level = response.status >= 500 ? LogLevel::warn : LogLevel::debug;
+    if (!services_.log.enabled(level)) return;
+    const Request& request = pending.request;
+    services_.log.write(level, "request",
+                        {{"method", std::string(to_text(request.method))},
+                         {"path", std::string(request.path)},
+                         {"status", std::to_string(response.status)},
+                         {"seconds", std::to_string(seconds)},
+                         {"requestId", request.request_id},
+                         {"address", request.client_address}});
+}
+
+Response Router::State::crashed(const Pending& pending, std::string_view what) {
+    log_crash(pending.request.request_id, what);
+    return problem(pending.request, Error{ErrorCode::internal, {}});
+}
+
+void Router::State::log_crash(std::string_view request_id, std::string_view what) {
+    services_.log.write(LogLevel::error, "request-crashed",
+                        {{"requestId", std::string(request_id)}, {"what", std::string(what)}});
+}
+
+Router::Router(Options options, const Services& services, std::span<const std::span<const Route>> api,
+               std::span<const Route> root)
+    : state_(std::make_unique<State>(options, services, api, root)) {}
+
+Router::~Router() = default;
+
+std::variant<Response, Deferred> Router::handle(Request& request) { return state_->handle(request); }
+
+Response Router::refuse(Request& request, ProtocolError error, std::string_view detail) {
+    const Pending pending = state_->begin(request);
+    Response response = state_->finish(pending, problem(request, error, detail));
+    response.close = true;
+    return response;
+}
+
+Response Router::refuse(Request& request, const Error& error) {
+    const Pending pending = state_->begin(request);
+    Response response = state_->finish(pending, problem(request, error));
+    response.close = true;
+    return response;
+}
+
+}  // namespace waybill::http
