@@ -32,20 +32,6 @@ JsonProblem refused(std::string pointer, std::string code, std::string message) 
     return problem;
 }
 
-// RFC 6901, 3.
-void append_token(std::string& pointer, std::string_view name) {
-    pointer += '/';
-    for (const char c : name) {
-        if (c == '~') {
-            pointer += "~0";
-        } else if (c == '/') {
-            pointer += "~1";
-        } else {
-            pointer += c;
-        }
-    }
-}
-
 // The name that occurs a second time, if one does.
 std::optional<std::string_view> find_duplicate(const Json& object) {
     std::vector<std::string_view> names;
@@ -95,9 +81,9 @@ public:
         std::string pointer;
         for (const Open& open : open_) {
             if (open.value.kind == Json::Kind::array) {
-                append_token(pointer, std::to_string(open.value.items.size()));
+                append_pointer_token(pointer, std::to_string(open.value.items.size()));
             } else if (open.has_name) {
-                append_token(pointer, open.name);
+                append_pointer_token(pointer, open.name);
             }
         }
         return pointer;
@@ -110,7 +96,7 @@ public:
     bool on_object_end(std::size_t, ErrorCodeOfParser&) {
         if (const auto name = find_duplicate(open_.back().value); name && !problem) {
             std::string at = pointer();
-            append_token(at, *name);
+            append_pointer_token(at, *name);
             problem = refused(std::move(at), "duplicate-name", "The name occurs more than once in its object.");
         }
         return end();
@@ -251,6 +237,19 @@ const Json* Json::find(std::string_view name) const {
     const auto found =
         std::ranges::find(members, name, [](const auto& member) { return std::string_view(member.first); });
     return found == members.end() ? nullptr : &found->second;
+}
+
+void append_pointer_token(std::string& pointer, std::string_view name) {
+    pointer += '/';
+    for (const char c : name) {
+        if (c == '~') {
+            pointer += "~0";
+        } else if (c == '/') {
+            pointer += "~1";
+        } else {
+            pointer += c;
+        }
+    }
 }
 
 std::expected<Json, JsonProblem> read_json(std::string_view text) {

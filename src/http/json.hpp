@@ -5,6 +5,7 @@
 // validation_failed with a pointer.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <expected>
 #include <string>
@@ -39,6 +40,9 @@ struct JsonProblem {
 };
 
 [[nodiscard]] std::expected<Json, JsonProblem> read_json(std::string_view text);
+
+// Appends "/name" to a JSON Pointer, escaped (RFC 6901, 3).
+void append_pointer_token(std::string& pointer, std::string_view name);
 
 // Appends to one string. Commas are its own business; names and nesting are the caller's. Octets
 // that are not UTF-8 become U+FFFD, so that every document is valid.
