@@ -85,6 +85,7 @@ struct CommandLine {
     Variables flags;
     NewUser user;
     std::string dead_letter_id;
+    bool env_sample = false;
     int status = exit_ok;
 
     CommandLine() {
@@ -98,8 +99,9 @@ struct CommandLine {
             [](const CommandContext& context) { return run_serve(context); });
         add("seed", "Put the demo products and their stock into an empty catalogue", false,
             [](const CommandContext& context) { return run_seed(context); });
-        add("config", "Print every effective setting and where it comes from", true,
-            [](const CommandContext& context) { return run_config(context); });
+        CLI::App* config = add("config", "Print every effective setting and where it comes from", true,
+                               [this](const CommandContext& context) { return run_config(context, env_sample); });
+        config->add_flag("--env-sample", env_sample, "print every setting as a .env file instead");
         add("doctor", "Check everything the server needs, and say what to do", true,
             [](const CommandContext& context) { return run_doctor(context); });
         add_user_commands();

@@ -120,8 +120,8 @@ int run_user_create(const CommandContext& context, const NewUser& user) {
     return with_store(context, [&](Store& store) { return create_user(context, store, user); });
 }
 
-int run_config(const CommandContext& context) {
-    std::fputs(render_values(context.loaded).c_str(), stdout);
+int run_config(const CommandContext& context, bool env_sample) {
+    std::fputs((env_sample ? render_env_sample() : render_values(context.loaded)).c_str(), stdout);
     return exit_ok;
 }
 

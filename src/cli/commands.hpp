@@ -32,7 +32,7 @@ struct NewUser {
 
 // The password comes from standard input: a prompt without echo on a terminal, else its first line.
 [[nodiscard]] int run_user_create(const CommandContext& context, const NewUser& user);
-[[nodiscard]] int run_config(const CommandContext& context);
+[[nodiscard]] int run_config(const CommandContext& context, bool env_sample);
 [[nodiscard]] int run_doctor(const CommandContext& context);
 [[nodiscard]] int run_dead_letters_list(const CommandContext& context);
 [[nodiscard]] int run_dead_letters_requeue(const CommandContext& context, const std::string& id);

@@ -1,0 +1,127 @@
+#include "cli/config.hpp"
+
+#include <gtest/gtest.h>
+
+#include <fstream>
+#include <iterator>
+#include <set>
+
+namespace waybill::cli {
+namespace {
+
+std::string problem_of(const Variables& flags, const Variables& environment = {}, const Variables& env_file = {}) {
+    const auto loaded = load_config(flags, environment, env_file);
+    return loaded ? "" : loaded.error().detail;
+}
+
+TEST(Config, the_defaults_are_valid) {
+    const auto loaded = load_config({}, {}, {});
+    ASSERT_TRUE(loaded) << loaded.error().detail;
+    EXPECT_EQ(loaded->config.listen, (ListenAddress{"127.0.0.1", 8'080}));
+    EXPECT_EQ(loaded->config.data_dir, "./data");
+    EXPECT_EQ(loaded->config.edge.api_limit, (RateLimit{300, Milliseconds{60'000}}));
+}
+
+TEST(Config, flags_win_over_environment_over_env_file_over_defaults) {
+    const auto listen_of = [](const Variables& flags, const Variables& environment, const Variables& env_file) {
+        return load_config(flags, environment, env_file)->config.listen.port;
+    };
+    EXPECT_EQ(listen_of({}, {}, {{"WAYBILL_LISTEN", "a:1"}}), 1);
+    EXPECT_EQ(listen_of({}, {{"WAYBILL_LISTEN", "a:2"}}, {{"WAYBILL_LISTEN", "a:1"}}), 2);
+    EXPECT_EQ(listen_of({{"listen", "a:3"}}, {{"WAYBILL_LISTEN", "a:2"}}, {{"WAYBILL_LISTEN", "a:1"}}), 3);
+}
+
+TEST(Config, the_names_of_existing_deployments_work) {
+    const auto loaded = load_config({},
+                                    {{"PORT", "5000"},
+                                     {"JWT_SECRET", "0123456789abcdef0123456789abcdef"},
+                                     {"JWT_EXPIRES_IN", "30m"},
+                                     {"REFRESH_TOKEN_EXPIRES_IN", "2d"},
+                                     {"REFRESH_TOKEN_SECRET", "whatever"},
+                                     {"POLL_QUEUE_INTERVAL", "5000"},
+                                     {"CORS_ALLOW_ORIGIN", "https://shop.example"},
+                                     {"REDIS_CACHE_EXPIRATION", "60"},
+                                     {"SENDER_VERIFIED_EMAIL", "shop@example.com"}},
+                                    {});
+    ASSERT_TRUE(loaded) << loaded.error().detail;
+    EXPECT_EQ(loaded->config.listen, (ListenAddress{"0.0.0.0", 5'000}));
+    EXPECT_EQ(loaded->config.access.lifetime, Milliseconds{1'800'000});
+    EXPECT_EQ(loaded->config.auth.refresh_lifetime, Milliseconds{172'800'000});
+    EXPECT_EQ(loaded->config.ordering.cache_ttl, Milliseconds{60'000});
+    EXPECT_EQ(loaded->config.mail.from, "shop@example.com");
+}
+
+TEST(Config, an_empty_variable_counts_as_unset) {
+    EXPECT_EQ(load_config({}, {{"PORT", ""}}, {})->config.listen.port, 8'080);
+}
+
+TEST(Config, a_bad_value_names_its_key_and_never_shows_a_secret) {
+    EXPECT_EQ(problem_of({{"listen", "a:b"}}), "--listen 'a:b' needs a port from 0 to 65535.");
+    EXPECT_EQ(problem_of({}, {{"JWT_EXPIRES_IN", "soon"}}),
+              "JWT_EXPIRES_IN 'soon' needs a time such as 200ms, 10s, 15m, 24h or 7d.");
+    EXPECT_TRUE(
+        problem_of({}, {}, {{"WAYBILL_ROLE", "boss"}}).starts_with("WAYBILL_ROLE (in .env) 'boss' needs one of"));
+    const std::string short_secret = problem_of({}, {{"JWT_SECRET", "hunter2"}});
+    EXPECT_TRUE(short_secret.starts_with("JWT_SECRET is too short")) << short_secret;
+    EXPECT_EQ(short_secret.find("hunter2"), std::string::npos);
+}
+
+TEST(Config, settings_that_contradict_each_other_are_refused) {
+    EXPECT_NE(problem_of({{"work-heartbeat", "20s"}}), "");
+    EXPECT_NE(problem_of({{"fulfilment-url", "http://127.0.0.1:1"}}), "");
+    EXPECT_NE(problem_of({{"fulfilment-timeout", "15s"}}), "");
+    EXPECT_NE(problem_of({{"role", "api"}}), "");
+    EXPECT_NE(problem_of({{"idempotency-keep", "1h"}}), "");
+    EXPECT_NE(problem_of({{"cookie-same-site", "None"}, {"cookie-secure", "never"}}), "");
+    EXPECT_NE(problem_of({{"cors-allow-origin", "*"}}), "");
+}
+
+TEST(Config, a_part_that_this_build_lacks_is_refused_and_not_left_out) {
+    EXPECT_NE(problem_of({}, {{"MONGO_URI", "mongodb://db"}}).find("MongoDB"), std::string::npos);
+    EXPECT_NE(problem_of({}, {{"REDIS_URI", "redis://cache"}}).find("Redis"), std::string::npos);
+    EXPECT_NE(problem_of({}, {{"SENDER_VERIFIED_EMAIL", "a@example.com"}, {"AWS_REGION", "eu-west-1"}}).find("SES"),
+              std::string::npos);
+}
+
+TEST(Config, rate_limit_auth_zero_switches_the_address_limit_off_too) {
+    const auto loaded = load_config({{"rate-limit-auth", "0"}}, {}, {});
+    EXPECT_FALSE(loaded->config.edge.auth_address_limit.enabled());
+}
+
+TEST(Config, what_is_printed_masks_secrets_and_tells_origins) {
+    const auto loaded = load_config({}, {{"JWT_SECRET", "0123456789abcdef0123456789abcdef"}}, {});
+    const std::string printed = render_values(*loaded);
+    EXPECT_EQ(printed.find("0123456789abcdef"), std::string::npos);
+    EXPECT_NE(printed.find("********"), std::string::npos);
+    EXPECT_NE(printed.find("(environment: JWT_SECRET)"), std::string::npos);
+    EXPECT_NE(printed.find("(default)"), std::string::npos);
+}
+
+TEST(Config, every_setting_has_a_name_of_its_own_and_help) {
+    std::set<std::string_view> names;
+    for (const Setting& setting : all_settings()) {
+        EXPECT_TRUE(names.insert(setting.key).second) << setting.key;
+        EXPECT_FALSE(setting.help.empty()) << setting.key;
+        for (const auto name : setting.other_names) EXPECT_TRUE(names.insert(name).second) << name;
+    }
+}
+
+TEST(Config, env_sample_in_the_repository_lists_every_setting) {
+    std::ifstream file(std::string{WAYBILL_SOURCE_DIR} + "/.env.sample");
+    const std::string sample{std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>()};
+    EXPECT_EQ(sample, render_env_sample()) << "write it anew: waybill config --env-sample > .env.sample";
+}
+
+TEST(EnvFile, lines_are_names_and_values) {
+    const auto variables = parse_env_file("# comment\n\nA=1\r\nexport B = two words \nC=\"x y\"\nD='#'\nE=a=b");
+    ASSERT_TRUE(variables);
+    EXPECT_EQ(*variables, (Variables{{"A", "1"}, {"B", "two words"}, {"C", "x y"}, {"D", "#"}, {"E", "a=b"}}));
+}
+
+TEST(EnvFile, a_line_without_a_name_is_named) {
+    EXPECT_EQ(parse_env_file("A=1\nnonsense").error().detail, ".env, line 2, needs NAME=value.");
+    EXPECT_EQ(parse_env_file("=1").error().detail, ".env, line 1, needs NAME=value.");
+}
+
+}  // namespace
+}  // namespace waybill::cli
