@@ -121,7 +121,9 @@ std::vector<Result<void>> write_all(const std::vector<Write>& writes, Log& log, 
 }
 
 OrderSettlement order_settlement(const FinishedTry& ended, const NextStep& step, const WorkPolicy& policy) {
-    OrderSettlement settlement{ended.work.lease, ended.work.order.id};
+    OrderSettlement settlement;
+    settlement.lease = ended.work.lease;
+    settlement.order_id = ended.work.order.id;
     settlement.attempts = attempts_after(ended, policy);
     if (const auto* failed = std::get_if<SettleFailed>(&step)) {
         settlement.processed = false;
@@ -132,7 +134,8 @@ OrderSettlement order_settlement(const FinishedTry& ended, const NextStep& step,
 }
 
 MailSettlement mail_settlement(const FinishedTry& ended, const NextStep& step, const WorkPolicy& policy) {
-    MailSettlement settlement{ended.work.lease};
+    MailSettlement settlement;
+    settlement.lease = ended.work.lease;
     settlement.attempts = attempts_after(ended, policy);
     if (const auto* failed = std::get_if<SettleFailed>(&step)) {
         settlement.dead_letter = true;

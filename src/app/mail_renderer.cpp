@@ -1,0 +1,174 @@
+#include "app/mail_renderer.hpp"
+
+#include <kainjow/mustache.hpp>
+
+#include <algorithm>
+#include <array>
+#include <stdexcept>
+
+#include "app/mime.hpp"
+
+namespace waybill {
+
+namespace {
+
+namespace mustache = kainjow::mustache;
+
+// RFC 2046, 5.1.1 allows 70 characters.
+constexpr std::size_t boundary_identity_max = 60;
+
+constexpr std::array mailed_states{OrderStatus::processed, OrderStatus::failed, OrderStatus::cancelled};
+
+std::string word_of(OrderStatus state) {
+    std::string word(to_text(state));
+    std::ranges::transform(word, word.begin(),
+                           [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; });
+    return word;
+}
+
+std::string as_it_is(const std::string& text) { return text; }
+
+// Rendering reads a template only: no value of ours is a partial or a lambda.
+class Template {
+public:
+    Template(const std::string& name, const std::string& text) : parsed_(text) {
+        if (!parsed_.is_valid()) {
+            throw std::invalid_argument("mail template " + name + " does not parse: " + parsed_.error_message());
+        }
+        if (!name.ends_with(".html")) parsed_.set_custom_escape(as_it_is);
+    }
+    [[nodiscard]] std::string render(const mustache::data& values) const { return parsed_.render(values); }
+
+private:
+    mutable mustache::mustache parsed_;
+};
+
+struct StateTemplates {
+    Template subject;
+    Template text;
+    Template html;
+};
+
+const std::string& template_text(const std::string& name, const MailTemplates& overrides) {
+    const auto found = overrides.find(name);
+    return found == overrides.end() ? built_in_mail_templates().at(name) : found->second;
+}
+
+Template make_template(const std::string& name, const MailTemplates& overrides) {
+    try {
+        return Template(name, template_text(name, overrides));
+    } catch (const std::out_of_range&) {
+        throw std::invalid_argument("mail template " + name + " does not parse");
+    }
+}
+
+StateTemplates make_state_templates(OrderStatus state, const MailTemplates& overrides) {
+    const std::string word = word_of(state);
+    return {make_template(word + ".subject", overrides), make_template(word + ".txt", overrides),
+            make_template(word + ".html", overrides)};
+}
+
+void check_names(const MailTemplates& overrides) {
+    for (const auto& [name, text] : overrides) {
+        if (!built_in_mail_templates().contains(name)) throw std::invalid_argument("unknown mail template: " + name);
+    }
+}
+
+mustache::data item_values(const OrderLine& line, const Currency& currency) {
+    mustache::data values;
+    values.set("productId", mime::clean_text(line.product_id.text));
+    values.set("name", mime::clean_text(line.name));
+    values.set("quantity", std::to_string(line.quantity));
+    values.set("unitPrice", format_amount(line.unit_price, currency));
+    values.set("lineTotal", format_amount(line.total(), currency));
+    return values;
+}
+
+mustache::data order_values(const Order& order, const MailRenderer::Options& options) {
+    mustache::data items(mustache::data::type::list);
+    for (const OrderLine& line : order.lines) items.push_back(item_values(line, options.currency));
+
+    mustache::data values;
+    values.set("shopName", mime::clean_text(options.shop_name));
+    values.set("orderId", mime::clean_text(order.id.text));
+    values.set("status", std::string(to_text(order.status)));
+    values.set("items", items);
+    values.set("total", format_amount(order.total, options.currency));
+    values.set("currency", options.currency.code);
+    values.set("location", mime::clean_text(order.location));
+    // An empty string would count as present in a section.
+    values.set("reason", order.reason.empty() ? mustache::data(false) : mustache::data(mime::clean_text(order.reason)));
+    return values;
+}
+
+std::string part(std::string_view type, const std::string& text) {
+    std::string out = "Content-Type: ";
+    out += type;
+    out += "; charset=utf-8\r\nContent-Transfer-Encoding: base64\r\n\r\n";
+    return out + mime::encode_base64_lines(mime::with_crlf(mime::clean_text(text, true)));
+}
+
+// Parts are base64, which has no '_' and so cannot hold the boundary.
+std::string multipart(const std::string& identity, const std::string& text, const std::string& html) {
+    const std::string boundary = "=_" + identity.substr(0, boundary_identity_max);
+    std::string out = "Content-Type: multipart/alternative;\r\n boundary=\"" + boundary + "\"\r\n\r\n";
+    out += "--" + boundary + "\r\n" + part("text/plain", text);
+    out += "--" + boundary + "\r\n" + part("text/html", html);
+    return out + "--" + boundary + "--\r\n";
+}
+
+void require_plain_address(const std::string& address, const char* what) {
+    if (!mime::is_plain_address(address)) throw std::invalid_argument(std::string(what) + " is not a plain address");
+}
+
+}  // namespace
+
+class MailRenderer::State {
+public:
+    State(Options options, const MailTemplates& overrides) : options_(std::move(options)) {
+        check_names(overrides);
+        require_plain_address(options_.from, "the mail sender");
+        for (const OrderStatus state : mailed_states) templates_.emplace(state, make_state_templates(state, overrides));
+    }
+
+    Mail render(const Order& order, const std::string& to) const {
+        if (!is_terminal(order.status) || !order.finished_at) throw std::logic_error("a mail for an unfinished order");
+        if (!is_valid_id(order.id.text)) throw std::logic_error("a mail for an order without a valid id");
+        require_plain_address(to, "the mail recipient");
+
+        const StateTemplates& templates = templates_.at(order.status);
+        const mustache::data values = order_values(order, options_);
+        Mail mail;
+        mail.identity = order.id.text + "-" + word_of(order.status);
+        mail.from = options_.from;
+        mail.to = to;
+        mail.date = *order.finished_at;
+        mail.raw = headers(mail, templates.subject.render(values)) +
+                   multipart(mail.identity, templates.text.render(values), templates.html.render(values));
+        return mail;
+    }
+
+private:
+    std::string headers(const Mail& mail, const std::string& subject) const {
+        std::string out = mime::address_header("From", options_.shop_name, mail.from);
+        out += mime::address_header("To", "", mail.to);
+        out += mime::text_header("Subject", subject);
+        out += "Date: " + mime::format_date(mail.date) + "\r\n";
+        out += "Message-ID:\r\n <" + mail.identity + mail.from.substr(mail.from.rfind('@')) + ">\r\n";
+        out += "X-Waybill-Mail-Id: " + mail.identity + "\r\n";
+        out += "Auto-Submitted: auto-generated\r\n";
+        return out + "MIME-Version: 1.0\r\n";
+    }
+
+    Options options_;
+    std::map<OrderStatus, StateTemplates> templates_;
+};
+
+MailRenderer::MailRenderer(Options options, const MailTemplates& overrides)
+    : state_(std::make_unique<State>(std::move(options), overrides)) {}
+
+MailRenderer::~MailRenderer() = default;
+
+Mail MailRenderer::render(const Order& order, const std::string& to) const { return state_->render(order, to); }
+
+}  // namespace waybill

@@ -1,0 +1,185 @@
+#include "app/mime.hpp"
+
+#include <algorithm>
+#include <array>
+#include <cstdint>
+#include <cstdio>
+
+namespace waybill::mime {
+
+namespace {
+
+constexpr std::string_view base64_digits = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+constexpr std::string_view replacement_character = "\xef\xbf\xbd";
+constexpr std::size_t body_line_octets = 57;  // 76 characters
+constexpr std::size_t header_line_max = 76;
+constexpr std::size_t encoded_word_octets = 42;  // 56 characters and "=?UTF-8?B?" "?=": below 75
+constexpr std::size_t address_length_max = 320;
+
+std::uint8_t octet(std::string_view text, std::size_t at) { return static_cast<std::uint8_t>(text[at]); }
+
+std::string encode_base64(std::string_view bytes) {
+    std::string out;
+    out.reserve((bytes.size() + 2) / 3 * 4);
+    for (std::size_t i = 0; i < bytes.size(); i += 3) {
+        const std::size_t count = std::min<std::size_t>(bytes.size() - i, 3);
+        std::uint32_t group = 0;
+        for (std::size_t k = 0; k < 3; ++k) group = (group << 8) | (k < count ? octet(bytes, i + k) : 0u);
+        for (std::size_t k = 0; k < 4; ++k) {
+            out += k <= count ? base64_digits[(group >> (18 - 6 * k)) & 63] : '=';
+        }
+    }
+    return out;
+}
+
+// The octets of the code point at the start of `text`; 0 when it is not UTF-8 (RFC 3629).
+std::size_t code_point_size(std::string_view text) {
+    const std::uint8_t lead = octet(text, 0);
+    if (lead < 0x80) return 1;
+    const std::size_t size = lead >= 0xf0 ? 4 : lead >= 0xe0 ? 3 : 2;
+    if (lead < 0xc2 || lead > 0xf4 || text.size() < size) return 0;
+    for (std::size_t i = 1; i < size; ++i) {
+        if ((octet(text, i) & 0xc0) != 0x80) return 0;
+    }
+    const std::uint8_t second = octet(text, 1);
+    const bool overlong = (lead == 0xe0 && second < 0xa0) || (lead == 0xf0 && second < 0x90);
+    const bool surrogate = lead == 0xed && second >= 0xa0;
+    const bool too_large = lead == 0xf4 && second >= 0x90;
+    return overlong || surrogate || too_large ? 0 : size;
+}
+
+bool is_control(std::string_view text, std::size_t size) {
+    const std::uint8_t lead = octet(text, 0);
+    if (size == 1) return lead < 0x20 || lead == 0x7f;
+    return size == 2 && lead == 0xc2 && octet(text, 1) < 0xa0;  // U+0080 to U+009F
+}
+
+bool is_printable_ascii(std::string_view text) {
+    return std::ranges::all_of(text, [](char c) { return c >= ' ' && c <= '~'; });
+}
+
+// What a reader would take for an encoded word is encoded itself.
+bool is_plain_header_text(std::string_view text, std::size_t length_max) {
+    return text.size() <= length_max && is_printable_ascii(text) && text.find("=?") == std::string_view::npos;
+}
+
+// `text` is clean; words are cut between code points.
+std::string encoded_words(std::string_view text) {
+    std::string out;
+    while (!text.empty()) {
+        std::size_t size = 0;
+        while (size < text.size()) {
+            const std::size_t next = code_point_size(text.substr(size));
+            if (size + next > encoded_word_octets) break;
+            size += next;
+        }
+        if (!out.empty()) out += "\r\n ";
+        out += "=?UTF-8?B?";
+        out += encode_base64(text.substr(0, size));
+        out += "?=";
+        text.remove_prefix(size);
+    }
+    return out;
+}
+
+std::string trim(std::string text) {
+    const std::size_t first = text.find_first_not_of(' ');
+    if (first == std::string::npos) return {};
+    return text.substr(first, text.find_last_not_of(' ') - first + 1);
+}
+
+std::string quoted_string(std::string_view text) {
+    std::string out = "\"";
+    for (const char c : text) {
+        if (c == '"' || c == '\\') out += '\\';
+        out += c;
+    }
+    return out + '"';
+}
+
+}  // namespace
+
+std::string encode_base64_lines(std::string_view bytes) {
+    std::string out;
+    while (!bytes.empty()) {
+        const std::size_t size = std::min(bytes.size(), body_line_octets);
+        out += encode_base64(bytes.substr(0, size));
+        out += "\r\n";
+        bytes.remove_prefix(size);
+    }
+    return out;
+}
+
+std::string clean_text(std::string_view text, bool keep_lines) {
+    std::string out;
+    out.reserve(text.size());
+    while (!text.empty()) {
+        const std::size_t size = code_point_size(text);
+        const bool kept = keep_lines && (text[0] == '\n' || text[0] == '\t');
+        if (size == 0) {
+            out += replacement_character;
+        } else if (is_control(text, size) && !kept) {
+            out += ' ';
+        } else {
+            out += text.substr(0, size);
+        }
+        text.remove_prefix(std::max<std::size_t>(size, 1));
+    }
+    return out;
+}
+
+std::string with_crlf(std::string_view text) {
+    std::string out;
+    out.reserve(text.size() + text.size() / 32);
+    for (const char c : text) {
+        if (c == '\n') out += '\r';
+        out += c;
+    }
+    return out;
+}
+
+std::string text_header(std::string_view name, std::string_view text) {
+    const std::string clean = trim(clean_text(text));
+    std::string out(name);
+    out += ": ";
+    out += is_plain_header_text(clean, header_line_max - out.size()) ? clean : encoded_words(clean);
+    return out + "\r\n";
+}
+
+std::string address_header(std::string_view name, std::string_view display_name, std::string_view address) {
+    const std::string clean = trim(clean_text(display_name));
+    std::string out(name);
+    out += ": ";
+    if (clean.empty()) return out.append(address).append("\r\n");
+    out += is_plain_header_text(clean, header_line_max / 2) ? quoted_string(clean) : encoded_words(clean);
+    out += "\r\n <";
+    out += address;
+    return out + ">\r\n";
+}
+
+bool is_plain_address(std::string_view address) {
+    const std::size_t at = address.rfind('@');
+    if (at == std::string_view::npos || at == 0 || at + 1 == address.size()) return false;
+    if (address.size() > address_length_max || address.find('@') != at) return false;
+    return std::ranges::none_of(address, [](char c) {
+        const auto value = static_cast<std::uint8_t>(c);
+        return value <= ' ' || value == 0x7f || std::string_view("<>()[]:;,\\\"").find(c) != std::string_view::npos;
+    });
+}
+
+std::string format_date(TimePoint time) {
+    constexpr std::array week_days{"Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat"};
+    constexpr std::array months{"Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"};
+    const auto day = std::chrono::floor<std::chrono::days>(time);
+    const std::chrono::year_month_day date(day);
+    const std::chrono::hh_mm_ss clock(std::chrono::floor<std::chrono::seconds>(time - day));
+    std::array<char, 64> text{};
+    std::snprintf(text.data(), text.size(), "%s, %02u %s %04d %02d:%02d:%02d +0000",
+                  week_days[std::chrono::weekday(day).c_encoding()], static_cast<unsigned>(date.day()),
+                  months[static_cast<unsigned>(date.month()) - 1], static_cast<int>(date.year()),
+                  static_cast<int>(clock.hours().count()), static_cast<int>(clock.minutes().count()),
+                  static_cast<int>(clock.seconds().count()));
+    return text.data();
+}
+
+}  // namespace waybill::mime
