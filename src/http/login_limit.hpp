@@ -1,0 +1,40 @@
+// Counts failed logins and registrations: for one account and address, and for one address. Tokens
+// are taken before the password is looked at and given back when nothing has failed, so that a burst
+// of guesses cannot outrun the count.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "http/answer_headers.hpp"
+#include "http/message.hpp"
+#include "http/routes.hpp"
+
+namespace waybill::http {
+
+// One try to log in or to register.
+class LoginLimit {
+public:
+    LoginLimit(const Services& services, const Request& request, std::string_view email);
+
+    // Takes a token of both buckets, or of neither. The refusal is rate_limited with Retry-After.
+    [[nodiscard]] std::optional<Response> charge();
+
+    // The try was none, or succeeded.
+    void give_back();
+
+    // Adds what is left to a response.
+    void stamp(Response& response) const;
+
+private:
+    [[nodiscard]] Response refusal(const RateLimit& limit, const Admission& admission) const;
+
+    const Services& services_;
+    const Request& request_;
+    std::string account_key_;
+    std::string address_key_;
+    Admission account_{};
+};
+
+}  // namespace waybill::http
