@@ -114,14 +114,6 @@ public:
         return static_cast<OrderStatus>(value);
     }
 
-    // Every element takes at least one byte, so a count beyond what is left cannot be ours.
-    std::size_t count() {
-        const std::uint64_t value = size();
-        if (value <= rest_.size()) return value;
-        spoil();
-        return 0;
-    }
-
     [[nodiscard]] bool is_sound() const { return !spoiled_; }
     [[nodiscard]] bool is_complete() const { return !spoiled_ && rest_.empty(); }
 
@@ -147,7 +139,7 @@ void write_lines(Writer& out, const std::vector<OrderLine>& lines) {
 
 std::vector<OrderLine> read_lines(Reader& in) {
     std::vector<OrderLine> lines;
-    for (std::size_t left = in.count(); left > 0 && in.is_sound(); --left) {
+    for (std::uint64_t left = in.size(); left > 0 && in.is_sound(); --left) {
         OrderLine line;
         line.product_id.text = in.text();
         line.name = in.text();
@@ -253,7 +245,7 @@ std::string encode_products(const std::vector<Product>& products) {
 std::optional<std::vector<Product>> decode_products(std::string_view bytes) {
     Reader in{bytes, Form::products_1};
     std::vector<Product> products;
-    for (std::size_t left = in.count(); left > 0 && in.is_sound(); --left) products.push_back(read_product(in));
+    for (std::uint64_t left = in.size(); left > 0 && in.is_sound(); --left) products.push_back(read_product(in));
     return if_complete(in, std::move(products));
 }
 

@@ -108,6 +108,7 @@ TEST(Money, refuses_what_is_no_exact_amount) {
         {"92233720368547758.08", rupee},
         {"9223372036854775808", yen},
         {"1e19", yen},
+        {"9.3e18", yen},
         {std::string(64'000, '9'), rupee},
     };
     for (const auto& c : cases) {

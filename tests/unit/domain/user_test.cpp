@@ -117,5 +117,11 @@ TEST(CodePoints, there_are_none_in_what_is_not_utf_8) {
     }
 }
 
+TEST(CodePoints, do_not_reach_beyond_the_end) {
+    for (const std::string_view text : {"\xc3\xa9", "\xe2\x82\xac", "\xf0\x9f\x9a\x82"}) {
+        EXPECT_FALSE(count_code_points(text.substr(0, text.size() - 1)));
+    }
+}
+
 }  // namespace
 }  // namespace waybill
