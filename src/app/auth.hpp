@@ -79,6 +79,9 @@ public:
 private:
     [[nodiscard]] Result<User> make_user(const Registration& registration, Role role);
     [[nodiscard]] Login make_login(const User& user, const SessionId& session, std::uint32_t generation);
+    [[nodiscard]] Result<User> find_by_password(std::string_view email, std::string_view password);
+    void strengthen_hash(const User& user, std::string_view password);
+    [[nodiscard]] Result<void> end_session(const UserId& user_id, const SessionId& id);
 
     Options options_;
     Store& store_;
