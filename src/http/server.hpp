@@ -18,7 +18,8 @@ struct ServerOptions {
     std::size_t hashing_threads = 2;
     std::size_t pool_waiting_max = 1'024;  // then 503 overloaded
     std::size_t hashing_waiting_max = 64;
-    std::size_t connections_max = 16'384;  // further ones are closed
+    std::size_t connections_max = 16'384;      // further ones are closed
+    std::size_t buffer_bytes_max = 64u << 20;  // for large heads and bodies of all connections; then 503
     std::size_t body_bytes_max = 64u << 10;
     std::size_t request_line_bytes_max = 8u << 10;
     std::size_t header_bytes_max = 16u << 10;

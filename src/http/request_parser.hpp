@@ -1,0 +1,71 @@
+// Beast's parser over our buffers: the head becomes views, the body one string. For connection.cpp.
+#pragma once
+
+#include <boost/beast/http/basic_parser.hpp>
+
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+#include "http/message.hpp"
+
+namespace waybill::http {
+
+class RequestParser final : public boost::beast::http::basic_parser<true> {
+public:
+    using ErrorCode = boost::beast::error_code;
+    using Text = boost::beast::string_view;
+
+    // Both are cleared, then filled. The head's bytes must stay where they are.
+    RequestParser(Request& request, std::string& body) : request_(request), body_(body) {
+        request_.headers.clear();
+        body_.clear();
+    }
+
+    [[nodiscard]] bool is_http_1_1() const { return http_1_1_; }
+
+private:
+    static std::string_view view(Text text) { return {text.data(), text.size()}; }
+
+    static Method method_of(boost::beast::http::verb verb) {
+        namespace beast_http = boost::beast::http;
+        if (verb == beast_http::verb::get) return Method::get;
+        if (verb == beast_http::verb::post) return Method::post;
+        if (verb == beast_http::verb::head) return Method::head;
+        if (verb == beast_http::verb::put) return Method::put;
+        if (verb == beast_http::verb::patch) return Method::patch;
+        if (verb == beast_http::verb::delete_) return Method::del;
+        if (verb == beast_http::verb::options) return Method::options;
+        return Method::other;
+    }
+
+    void on_request_impl(boost::beast::http::verb verb, Text, Text target, int version, ErrorCode&) override {
+        http_1_1_ = version >= 11;
+        request_.method = method_of(verb);
+        request_.target = view(target);
+    }
+    void on_response_impl(int, Text, int, ErrorCode&) override {}
+    void on_field_impl(boost::beast::http::field, Text name, Text value, ErrorCode&) override {
+        // Trailers are not headers.
+        if (!is_header_done()) request_.headers.emplace_back(view(name), view(value));
+    }
+    void on_header_impl(ErrorCode&) override {}
+    void on_body_init_impl(boost::optional<std::uint64_t> const&, ErrorCode&) override {}
+    std::size_t on_body_impl(Text bytes, ErrorCode&) override {
+        body_.append(bytes.data(), bytes.size());
+        return bytes.size();
+    }
+    void on_chunk_header_impl(std::uint64_t, Text, ErrorCode&) override {}
+    std::size_t on_chunk_body_impl(std::uint64_t, Text bytes, ErrorCode&) override {
+        body_.append(bytes.data(), bytes.size());
+        return bytes.size();
+    }
+    void on_finish_impl(ErrorCode&) override {}
+
+    Request& request_;
+    std::string& body_;
+    bool http_1_1_ = true;
+};
+
+}  // namespace waybill::http

@@ -1,0 +1,20 @@
+// An answer as it goes over the wire (RFC 9112): one block of bytes for one write.
+#pragma once
+
+#include <string>
+#include <string_view>
+
+#include "http/message.hpp"
+
+namespace waybill::http {
+
+struct Framing {
+    bool close = false;       // says Connection: close
+    bool keep_alive = false;  // says Connection: keep-alive, as HTTP/1.0 clients need it
+    bool head = false;        // the answer to HEAD: its length is told, its body is not sent
+};
+
+// Appends to `out`. A header that holds a line break or NUL is left out: nobody but us ends a line.
+void append_response(std::string& out, const Response& response, const Framing& framing);
+
+}  // namespace waybill::http
