@@ -18,10 +18,10 @@
 namespace waybill {
 
 struct OrderRequest {
-    std::optional<std::string> location;
-    std::vector<RequestedLine> lines;
-    std::optional<MinorUnits> expected_total;
-    std::optional<IdempotencyKey> idempotency;
+    std::optional<std::string> location{};
+    std::vector<RequestedLine> lines{};
+    std::optional<MinorUnits> expected_total{};
+    std::optional<IdempotencyKey> idempotency{};
     std::size_t size = 0;  // of the request, in bytes
 };
 
