@@ -2,6 +2,7 @@
 #pragma once
 
 #include <filesystem>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -24,6 +25,10 @@ struct SqliteOptions {
     Milliseconds write_deadline{10'000};   // how long a write may wait for its turn
     Milliseconds busy_deadline{5'000};     // how long a batch is repeated while another process writes
     std::size_t writes_waiting_max = 4'096;
+
+    // Called once, from any thread, when the disk failed to sync again after everything was opened
+    // anew: the process should end. The store answers `unavailable` from then on.
+    std::function<void(std::string)> on_fatal{};
 };
 
 // Opens or creates waybill.db, takes the lock (server), migrates. Errors (unavailable) are one

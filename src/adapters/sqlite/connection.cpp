@@ -1,0 +1,174 @@
+#include "adapters/sqlite/connection.hpp"
+
+#include <cassert>
+#include <utility>
+
+namespace waybill::sqlite {
+
+namespace {
+
+// The log's growth is ours to watch: SQLite's own checkpoints drop the error of a failed sync.
+constexpr int automatic_checkpoint_off = 0;
+
+// How long SQLite itself waits for another process; longer waits are repeated by the caller.
+constexpr int writer_busy_ms = 20;
+constexpr int reader_busy_ms = 1'000;
+
+int primary(int code) { return code & 0xff; }
+
+}  // namespace
+
+bool is_busy(int code) { return primary(code) == SQLITE_BUSY || primary(code) == SQLITE_LOCKED; }
+
+bool is_failed_sync(int code) { return code == SQLITE_IOERR_FSYNC || code == SQLITE_IOERR_DIR_FSYNC; }
+
+bool is_surely_undone(int code) {
+    return primary(code) == SQLITE_FULL || primary(code) == SQLITE_BUSY || code == SQLITE_IOERR_WRITE;
+}
+
+bool is_environment(int code) {
+    switch (primary(code)) {
+        case SQLITE_BUSY:
+        case SQLITE_LOCKED:
+        case SQLITE_NOMEM:
+        case SQLITE_READONLY:
+        case SQLITE_INTERRUPT:
+        case SQLITE_IOERR:
+        case SQLITE_CORRUPT:
+        case SQLITE_FULL:
+        case SQLITE_CANTOPEN:
+        case SQLITE_PROTOCOL:
+        case SQLITE_PERM:
+        case SQLITE_AUTH:
+        case SQLITE_NOTADB:
+        case SQLITE_NOLFS:
+            return true;
+        default:
+            return false;
+    }
+}
+
+Rows::Rows(sqlite3* db, CachedStatement& statement) : db_(db), statement_(statement) {
+    if (statement_.in_use) throw std::logic_error("a statement was used again before its rows were read");
+    statement_.in_use = true;
+}
+
+Rows::~Rows() {
+    sqlite3_reset(statement_.handle);
+    sqlite3_clear_bindings(statement_.handle);
+    statement_.in_use = false;
+}
+
+bool Rows::next() {
+    const int code = sqlite3_step(statement_.handle);
+    if (code == SQLITE_ROW) return true;
+    if (code == SQLITE_DONE) return false;
+    throw SqliteError(sqlite3_extended_errcode(db_), sqlite3_errmsg(db_));
+}
+
+bool Rows::is_null(int column) const { return sqlite3_column_type(statement_.handle, column) == SQLITE_NULL; }
+
+std::int64_t Rows::integer(int column) const { return sqlite3_column_int64(statement_.handle, column); }
+
+std::string Rows::text(int column) const { return std::string(blob(column)); }
+
+std::string_view Rows::blob(int column) const {
+    const void* bytes = sqlite3_column_blob(statement_.handle, column);
+    const int size = sqlite3_column_bytes(statement_.handle, column);
+    if (bytes == nullptr) return {};
+    return {static_cast<const char*>(bytes), static_cast<std::size_t>(size)};
+}
+
+std::optional<TimePoint> Rows::optional_time(int column) const {
+    if (is_null(column)) return std::nullopt;
+    return time(column);
+}
+
+void Rows::bind(int index, Blob value) {
+    // A null pointer would bind NULL where an empty value is meant.
+    const char* bytes = value.bytes.empty() ? "" : value.bytes.data();
+    check(sqlite3_bind_blob64(statement_.handle, index, bytes, value.bytes.size(), lifetime_));
+}
+
+void Rows::bind_integer(int index, std::int64_t value) { check(sqlite3_bind_int64(statement_.handle, index, value)); }
+
+void Rows::bind_text(int index, std::string_view value) {
+    const char* bytes = value.empty() ? "" : value.data();
+    check(sqlite3_bind_text64(statement_.handle, index, bytes, value.size(), lifetime_, SQLITE_UTF8));
+}
+
+void Rows::bind_null(int index) { check(sqlite3_bind_null(statement_.handle, index)); }
+
+void Rows::check(int code) const {
+    if (code != SQLITE_OK) throw SqliteError(sqlite3_extended_errcode(db_), sqlite3_errmsg(db_));
+}
+
+Connection::Connection(const std::filesystem::path& file, Mode mode) {
+    const int access = mode == Mode::write ? SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE : SQLITE_OPEN_READONLY;
+    const int code = sqlite3_open_v2(file.c_str(), &db_, access | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE, nullptr);
+    try {
+        if (code != SQLITE_OK) throw SqliteError(code, sqlite3_errstr(code));
+        configure(mode);
+    } catch (...) {
+        close();
+        throw;
+    }
+}
+
+Connection::~Connection() { close(); }
+
+void Connection::close() noexcept {
+    for (const auto& [text, statement] : statements_) sqlite3_finalize(statement.handle);
+    statements_.clear();
+    [[maybe_unused]] const int code = sqlite3_close(db_);
+    assert(code == SQLITE_OK);  // a statement outlives its connection
+    db_ = nullptr;
+}
+
+void Connection::configure(Mode mode) {
+    sqlite3_busy_timeout(db_, mode == Mode::write ? writer_busy_ms : reader_busy_ms);
+    execute("PRAGMA temp_store=MEMORY; PRAGMA mmap_size=0; PRAGMA trusted_schema=OFF; PRAGMA cell_size_check=ON;");
+    if (mode == Mode::read) return;
+    execute("PRAGMA page_size=4096; PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL;");
+    sqlite3_wal_autocheckpoint(db_, automatic_checkpoint_off);
+    sqlite3_wal_hook(
+        db_,
+        [](void* self, sqlite3*, const char*, int pages) {
+            static_cast<Connection*>(self)->log_pages_ = pages;
+            return SQLITE_OK;
+        },
+        this);
+}
+
+void Connection::execute(Sql script) {
+    const int code = sqlite3_exec(db_, script.text(), nullptr, nullptr, nullptr);
+    if (code != SQLITE_OK) throw SqliteError(code, sqlite3_errmsg(db_));
+}
+
+void Connection::rollback() noexcept {
+    if (in_transaction()) sqlite3_exec(db_, "ROLLBACK", nullptr, nullptr, nullptr);
+}
+
+void Connection::set_user_version(int version) {
+    // A pragma takes no bound values; a number of ours is safe as text.
+    const std::string pragma = "PRAGMA user_version=" + std::to_string(version);
+    const int code = sqlite3_exec(db_, pragma.c_str(), nullptr, nullptr, nullptr);
+    if (code != SQLITE_OK) throw SqliteError(code, sqlite3_errmsg(db_));
+}
+
+int Connection::checkpoint(int mode) { return sqlite3_wal_checkpoint_v2(db_, "main", mode, nullptr, nullptr); }
+
+int Connection::take_log_pages() { return std::exchange(log_pages_, 0); }
+
+void Connection::keep_log_on_close() { sqlite3_db_config(db_, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, nullptr); }
+
+CachedStatement& Connection::prepare(Sql sql) {
+    CachedStatement& statement = statements_[sql.text()];
+    if (statement.handle == nullptr) {
+        const int code = sqlite3_prepare_v3(db_, sql.text(), -1, SQLITE_PREPARE_PERSISTENT, &statement.handle, nullptr);
+        if (code != SQLITE_OK) throw SqliteError(code, sqlite3_errmsg(db_));
+    }
+    return statement;
+}
+
+}  // namespace waybill::sqlite

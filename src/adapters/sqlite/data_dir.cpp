@@ -1,0 +1,114 @@
+#include "adapters/sqlite/data_dir.hpp"
+
+#include <sys/file.h>
+#include <sys/stat.h>
+
+#include <array>
+#include <cerrno>
+#include <fcntl.h>
+#include <string>
+#include <system_error>
+#include <unistd.h>
+
+namespace waybill::sqlite {
+
+namespace {
+
+constexpr Milliseconds lock_retry_every{20};
+
+std::string reason_of(int error) { return std::generic_category().message(error); }
+
+std::unexpected<Error> unusable(const std::filesystem::path& path, int error) {
+    return fail(ErrorCode::unavailable,
+                "The data directory " + path.string() + " cannot be used: " + reason_of(error) + ".");
+}
+
+// A new name is on the disk only after its directory was synced.
+Result<void> sync_dir(const std::filesystem::path& dir) {
+    const int file = ::open(dir.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (file < 0) return unusable(dir, errno);
+    const int failed = ::fsync(file) == 0 ? 0 : errno;
+    ::close(file);
+    if (failed != 0) return unusable(dir, failed);
+    return {};
+}
+
+Result<void> make_dir(const std::filesystem::path& dir) {
+    std::error_code error;
+    if (std::filesystem::is_directory(dir, error)) return {};
+    const std::filesystem::path parent = std::filesystem::absolute(dir, error).lexically_normal().parent_path();
+    std::filesystem::create_directories(parent, error);
+    if (error) return unusable(dir, error.value());
+    if (::mkdir(dir.c_str(), 0700) != 0 && errno != EEXIST) return unusable(dir, errno);
+    return sync_dir(parent);
+}
+
+struct Holder {
+    std::string process;
+    bool is_server = true;
+};
+
+Holder read_holder(int file) {
+    std::array<char, 64> bytes{};
+    const ssize_t size = ::pread(file, bytes.data(), bytes.size(), 0);
+    if (size <= 0) return {"unknown", false};  // it has the lock and is about to write its name
+    const std::string text(bytes.data(), static_cast<std::size_t>(size));
+    return {text.substr(0, text.find_first_of(" \n")), text.find("command") == std::string::npos};
+}
+
+void write_holder(int file, Access access) {
+    const std::string text = std::to_string(::getpid()) + (access == Access::server ? " server\n" : " command\n");
+    // The content is for people: the lock itself is what counts.
+    if (::ftruncate(file, 0) != 0) return;
+    [[maybe_unused]] const ssize_t written = ::pwrite(file, text.data(), text.size(), 0);
+}
+
+}  // namespace
+
+DirLock& DirLock::operator=(DirLock&& other) noexcept {
+    if (this == &other) return *this;
+    release();
+    file_ = std::exchange(other.file_, -1);
+    return *this;
+}
+
+void DirLock::release() {
+    if (file_ >= 0) ::close(file_);
+    file_ = -1;
+}
+
+std::filesystem::path database_file(const std::filesystem::path& data_dir) { return data_dir / "waybill.db"; }
+
+Result<void> prepare_data_dir(const std::filesystem::path& data_dir) {
+    if (Result<void> made = make_dir(data_dir); !made) return made;
+    const std::filesystem::path file = database_file(data_dir);
+    const int opened = ::open(file.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+    if (opened < 0) return unusable(data_dir, errno);
+    ::close(opened);
+    return sync_dir(data_dir);
+}
+
+Result<DirLock> lock_data_dir(const std::filesystem::path& data_dir, Access access, Milliseconds wait, Clock& clock) {
+    const std::filesystem::path path = data_dir / "waybill.lock";
+    const int file = ::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+    if (file < 0) return unusable(data_dir, errno);
+    DirLock lock(file);
+    const SteadyTime deadline = clock.steady_now() + wait;
+    while (::flock(file, LOCK_EX | LOCK_NB) != 0) {
+        if (errno == EINTR) continue;
+        if (errno != EWOULDBLOCK) return unusable(data_dir, errno);
+        if (access == Access::command) return DirLock{};
+        const Holder holder = read_holder(file);
+        if (holder.is_server || clock.steady_now() >= deadline) {
+            return fail(ErrorCode::unavailable, "Another Waybill " +
+                                                    std::string(holder.is_server ? "server" : "command") +
+                                                    " (process " + holder.process + ") uses " + data_dir.string() +
+                                                    "; stop it, or give this one its own --data-dir.");
+        }
+        clock.sleep_for(lock_retry_every);
+    }
+    write_holder(file, access);
+    return lock;
+}
+
+}  // namespace waybill::sqlite

@@ -1,0 +1,39 @@
+// The data directory and the lock file that says who uses it.
+#pragma once
+
+#include <filesystem>
+#include <utility>
+
+#include "adapters/sqlite/sqlite.hpp"
+#include "domain/error.hpp"
+#include "ports/clock.hpp"
+
+namespace waybill::sqlite {
+
+// Held until the object goes, or the process ends.
+class DirLock {
+public:
+    DirLock() = default;
+    explicit DirLock(int file) : file_(file) {}
+    DirLock(DirLock&& other) noexcept : file_(std::exchange(other.file_, -1)) {}
+    DirLock& operator=(DirLock&& other) noexcept;
+    ~DirLock() { release(); }
+    [[nodiscard]] bool held() const { return file_ >= 0; }
+    void release();
+
+private:
+    int file_ = -1;
+};
+
+// Creates the directory (mode 0700) and an empty database file (0600) where they are missing.
+// Errors (unavailable): one sentence that names the directory.
+[[nodiscard]] Result<void> prepare_data_dir(const std::filesystem::path& data_dir);
+
+// A server waits a moment for a command that holds the lock, and refuses beside another server
+// (unavailable, names its process). For a command, a lock that is taken is no error: not held.
+[[nodiscard]] Result<DirLock> lock_data_dir(const std::filesystem::path& data_dir, Access access, Milliseconds wait,
+                                            Clock& clock);
+
+[[nodiscard]] std::filesystem::path database_file(const std::filesystem::path& data_dir);
+
+}  // namespace waybill::sqlite

@@ -1,0 +1,119 @@
+#include "adapters/sqlite/database.hpp"
+
+#include "adapters/sqlite/data_dir.hpp"
+
+namespace waybill::sqlite {
+
+namespace {
+
+constexpr Milliseconds busy_retry_every{10};
+constexpr Milliseconds readers_closing_max{1'000};
+
+std::unexpected<Error> not_trusted() {
+    return fail(ErrorCode::unavailable, "The disk failed to store data; the store is being opened again.");
+}
+
+}  // namespace
+
+Database::Database(const SqliteOptions& options, Clock& clock, Log& log)
+    : options_(options),
+      clock_(clock),
+      log_(log),
+      writer_(std::make_unique<Connection>(database_file(options.data_dir), Connection::Mode::write)),
+      readers_(database_file(options.data_dir), options.write_deadline, clock) {}
+
+Result<void> Database::begin() {
+    const SteadyTime deadline = clock_.steady_now() + options_.busy_deadline;
+    for (;;) {
+        try {
+            writer_->begin_immediate();
+            return {};
+        } catch (const SqliteError& error) {
+            if (!is_busy(error.code())) throw;
+        }
+        if (clock_.steady_now() >= deadline) {
+            return fail(ErrorCode::unavailable, "Another process keeps the store busy.");
+        }
+        clock_.sleep_for(busy_retry_every);
+    }
+}
+
+void Database::after_commit() {
+    const int pages = writer_->take_log_pages();
+    if (pages == 0) return;
+    failed_syncs_ = 0;
+    if (pages < checkpoint_pages) return;
+    const int code =
+        writer_->checkpoint(pages < checkpoint_pages_forced ? SQLITE_CHECKPOINT_PASSIVE : SQLITE_CHECKPOINT_RESTART);
+    if (code == SQLITE_OK || is_busy(code)) return;
+    if (is_failed_sync(code)) {
+        distrust(SqliteError(code, sqlite3_errstr(code)));
+    } else {
+        log_.write(LogLevel::warn, "store-checkpoint-failed", {{"reason", sqlite3_errstr(code)}});
+    }
+}
+
+void Database::distrust(const SqliteError& error) {
+    health_ = Health::doubtful;
+    log_.write(LogLevel::error, "store-write-in-doubt",
+               {{"code", std::to_string(error.code())}, {"reason", error.what()}});
+    ++failed_syncs_;
+    if (failed_syncs_ >= 2) {
+        lose("The disk failed to store data twice in a row.");
+        return;
+    }
+    (void)make_ready();
+}
+
+Result<void> Database::make_ready() {
+    if (health_ == Health::good) return {};
+    if (health_ == Health::lost) return not_trusted();
+    try {
+        reopen();
+        const int code = checkpoint_all();
+        if (code == SQLITE_OK) {
+            readers_.reopen();
+            health_ = Health::good;
+            log_.write(LogLevel::info, "store-opened-again", {});
+            return {};
+        }
+        if (is_failed_sync(code)) {
+            lose("The disk failed to store data again when the store was opened anew.");
+        } else {
+            log_.write(LogLevel::warn, "store-not-yet-trusted", {{"reason", sqlite3_errstr(code)}});
+        }
+    } catch (const SqliteError& error) {
+        log_.write(LogLevel::warn, "store-not-yet-trusted", {{"reason", error.what()}});
+        if (is_failed_sync(error.code())) lose("The disk failed to store data again when the store was opened anew.");
+    }
+    return not_trusted();
+}
+
+void Database::reopen() {
+    readers_.close(readers_closing_max);
+    if (writer_) {
+        // Closing would copy the log and hide the error of a failed sync.
+        writer_->rollback();
+        writer_->keep_log_on_close();
+        writer_.reset();
+    }
+    writer_ = std::make_unique<Connection>(database_file(options_.data_dir), Connection::Mode::write);
+}
+
+int Database::checkpoint_all() {
+    const SteadyTime deadline = clock_.steady_now() + options_.busy_deadline;
+    for (;;) {
+        const int code = writer_->checkpoint(SQLITE_CHECKPOINT_TRUNCATE);
+        if (!is_busy(code) || clock_.steady_now() >= deadline) return code;
+        clock_.sleep_for(busy_retry_every);
+    }
+}
+
+void Database::lose(const std::string& why) {
+    if (health_.exchange(Health::lost) == Health::lost) return;
+    readers_.close(Milliseconds{0});
+    log_.write(LogLevel::error, "store-lost", {{"reason", why}});
+    if (options_.on_fatal) options_.on_fatal(why);
+}
+
+}  // namespace waybill::sqlite

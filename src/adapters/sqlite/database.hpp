@@ -1,0 +1,63 @@
+// The open database: one writing connection, the readers, and what happens after a failed sync.
+//
+// A failed sync leaves doubt about everything that was written since the last good one. All
+// connections are closed and opened again, and nothing is acknowledged until the whole log was
+// copied into the database and synced there. A second failure before any commit succeeded is
+// final.
+#pragma once
+
+#include <atomic>
+#include <filesystem>
+#include <memory>
+#include <string>
+
+#include "adapters/sqlite/connection.hpp"
+#include "adapters/sqlite/read_pool.hpp"
+#include "adapters/sqlite/sqlite.hpp"
+
+namespace waybill::sqlite {
+
+// The log is copied into the database when it is this long, and readers are waited for (a moment)
+// when it has become that long. In pages of 4 KiB.
+inline constexpr int checkpoint_pages = 4'000;
+inline constexpr int checkpoint_pages_forced = 16 * checkpoint_pages;
+
+// Everything but `healthy` and `readers` is for the one thread that writes.
+class Database {
+public:
+    // Throws SqliteError.
+    Database(const SqliteOptions& options, Clock& clock, Log& log);
+
+    [[nodiscard]] Connection& writer() { return *writer_; }
+    [[nodiscard]] ReadPool& readers() { return readers_; }
+    [[nodiscard]] bool is_healthy() const { return health_.load() == Health::good; }
+
+    // Opens everything again where that is due. Errors: unavailable.
+    [[nodiscard]] Result<void> make_ready();
+
+    // Repeats BEGIN IMMEDIATE while another process writes. Errors: unavailable. Throws SqliteError.
+    [[nodiscard]] Result<void> begin();
+
+    // After a commit: copies the log when it has become long.
+    void after_commit();
+
+    // After an error that leaves doubt about what is on the disk.
+    void distrust(const SqliteError& error);
+
+private:
+    enum class Health { good, doubtful, lost };
+
+    void reopen();
+    [[nodiscard]] int checkpoint_all();
+    void lose(const std::string& why);
+
+    const SqliteOptions options_;
+    Clock& clock_;
+    Log& log_;
+    std::unique_ptr<Connection> writer_;
+    ReadPool readers_;
+    std::atomic<Health> health_ = Health::good;
+    int failed_syncs_ = 0;  // since the last commit that was synced
+};
+
+}  // namespace waybill::sqlite

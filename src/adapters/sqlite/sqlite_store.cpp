@@ -1,0 +1,97 @@
+#include "adapters/sqlite/sqlite_store.hpp"
+
+#include "adapters/sqlite/schema.hpp"
+
+namespace waybill::sqlite {
+
+namespace {
+
+std::unexpected<Error> unusable(const std::filesystem::path& data_dir, const std::string& why) {
+    return fail(ErrorCode::unavailable, "The database in " + data_dir.string() + " " + why + ".");
+}
+
+std::string why_not(const SqliteError& error) {
+    switch (error.code() & 0xff) {
+        case SQLITE_NOTADB:
+        case SQLITE_CORRUPT:
+            return "is damaged, or is no Waybill database; restore it from a backup";
+        case SQLITE_FULL:
+            return "cannot be opened: the disk is full";
+        case SQLITE_READONLY:
+        case SQLITE_CANTOPEN:
+        case SQLITE_PERM:
+            return "cannot be opened for writing; check who owns its files";
+        case SQLITE_BUSY:
+            return "is kept busy by another process";
+        default:
+            return "cannot be opened";
+    }
+}
+
+// Whoever holds the lock migrates; a command beside a server must find its own schema.
+Result<void> settle_schema(Connection& db, const SqliteOptions& options, bool may_migrate) {
+    const int found = read_schema_version(db);
+    if (found > schema_version()) {
+        return unusable(options.data_dir, "was written by a newer Waybill (schema " + std::to_string(found) +
+                                              ", this one knows " + std::to_string(schema_version()) + ")");
+    }
+    if (found == schema_version()) return {};
+    if (!may_migrate) {
+        return unusable(options.data_dir, "has another schema (" + std::to_string(found) + ", this command needs " +
+                                              std::to_string(schema_version()) +
+                                              ") and is in use; stop the server, or use its version");
+    }
+    migrate(db);
+    return {};
+}
+
+}  // namespace
+
+SqliteStore::SqliteStore(const SqliteOptions& options, DirLock lock, Clock& clock, Log& log)
+    : options_(options),
+      clock_(clock),
+      log_(log),
+      lock_(std::move(lock)),
+      database_(options, clock, log),
+      writes_(options, database_, clock, log) {}
+
+Result<std::unique_ptr<SqliteStore>> SqliteStore::open(const SqliteOptions& options, Clock& clock, Log& log) {
+    if (Result<void> ready = prepare_data_dir(options.data_dir); !ready) return std::unexpected(ready.error());
+    Result<DirLock> lock = lock_data_dir(options.data_dir, options.access, options.busy_deadline, clock);
+    if (!lock) return std::unexpected(lock.error());
+    const bool holds_lock = lock->held();
+    try {
+        auto store = std::make_unique<SqliteStore>(options, *std::move(lock), clock, log);
+        Result<void> settled = settle_schema(store->database_.writer(), options, holds_lock);
+        if (!settled) return std::unexpected(settled.error());
+        // A command needs the lock for the migration only; a server may start beside it.
+        if (options.access == Access::command) store->lock_.release();
+        return store;
+    } catch (const SqliteError& error) {
+        log.write(LogLevel::error, "store-not-opened",
+                  {{"code", std::to_string(error.code())}, {"reason", error.what()}});
+        return unusable(options.data_dir, why_not(error));
+    }
+}
+
+Result<std::unique_ptr<Store>> open_sqlite_store(const SqliteOptions& options, Clock& clock, Log& log) {
+    Result<std::unique_ptr<SqliteStore>> store = SqliteStore::open(options, clock, log);
+    if (!store) return std::unexpected(store.error());
+    return std::unique_ptr<Store>(*std::move(store));
+}
+
+Error SqliteStore::read_failed(const SqliteError& error) {
+    if (!is_environment(error.code())) throw error;
+    log_.write(LogLevel::error, "store-read-failed",
+               {{"code", std::to_string(error.code())}, {"reason", error.what()}});
+    return {ErrorCode::unavailable, "The store cannot be read at the moment."};
+}
+
+Result<void> SqliteStore::ping() {
+    const Result<bool> answered =
+        read([](Connection& db) { return db.query("SELECT value FROM counters LIMIT 1").next(); });
+    if (!answered) return std::unexpected(answered.error());
+    return {};
+}
+
+}  // namespace waybill::sqlite

@@ -1,0 +1,100 @@
+// The end of a work item: settled, or kept as a dead letter.
+#include "adapters/sqlite/order_steps.hpp"
+#include "adapters/sqlite/sqlite_store.hpp"
+
+namespace waybill::sqlite {
+
+namespace {
+
+// The item, if the lease still holds it.
+Result<WorkItem> select_held(Connection& db, const LeaseKey& lease, WorkKind kind) {
+    std::optional<WorkItem> item = select_work(db, lease.work_id);
+    if (!item || item->state != WorkState::claimed || item->epoch != lease.epoch || item->kind != kind) {
+        return fail(ErrorCode::lease_lost, "Somebody else holds this item now.");
+    }
+    return *std::move(item);
+}
+
+// The epoch stays with the letter, so that a requeued item never meets an old holder's lease.
+void bury(Transaction& transaction, const WorkItem& item, const std::string& reason, int attempts) {
+    transaction.db.run("INSERT INTO dead_letters VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)", item.id, item.kind,
+                       item.order_id, reason, attempts, transaction.now, item.epoch, item.mail_to);
+}
+
+Result<void> settle_order(Transaction& transaction, const OrderSettlement& settlement) {
+    const Result<WorkItem> item = select_held(transaction.db, settlement.lease, WorkKind::process_order);
+    if (!item) return std::unexpected(item.error());
+    require(item->order_id == settlement.order_id, "a settlement names another order than its work item");
+    std::optional<Order> order = select_order(transaction.db, item->order_id);
+    require(order.has_value(), "a work item names an order that is not there");
+
+    delete_work(transaction.db, item->id);
+    if (settlement.dead_letter) bury(transaction, *item, settlement.reason, settlement.attempts);
+    if (settlement.processed) {
+        finish_order(transaction, *order, OrderStatus::processed, {});
+    } else {
+        finish_order(transaction, *order, OrderStatus::failed, settlement.reason);
+    }
+    return {};
+}
+
+Result<void> settle_mail(Transaction& transaction, const MailSettlement& settlement) {
+    const Result<WorkItem> item = select_held(transaction.db, settlement.lease, WorkKind::send_mail);
+    if (!item) return std::unexpected(item.error());
+    delete_work(transaction.db, item->id);
+    if (settlement.dead_letter) bury(transaction, *item, settlement.reason, settlement.attempts);
+    return {};
+}
+
+std::optional<DeadLetter> select_dead_letter(Connection& db, const WorkId& id) {
+    return read_first(db.query("SELECT * FROM dead_letters WHERE work_id = ?1", id), read_dead_letter);
+}
+
+}  // namespace
+
+std::vector<Result<void>> SqliteStore::settle_orders(std::span<const OrderSettlement> settlements) {
+    return write_each(settlements, settle_order);
+}
+
+std::vector<Result<void>> SqliteStore::settle_mails(std::span<const MailSettlement> settlements) {
+    return write_each(settlements, settle_mail);
+}
+
+Result<std::vector<DeadLetter>> SqliteStore::list_dead_letters(const std::optional<PageKey>& after, std::size_t limit) {
+    const PageKey from = after.value_or(PageKey{TimePoint::max(), {}});
+    return read([&](Connection& db) {
+        return read_all(db.query("SELECT * FROM dead_letters WHERE (created_at, work_id) < (?1, ?2)"
+                                 " ORDER BY created_at DESC, work_id DESC LIMIT ?3",
+                                 from.created_at, from.id, limit),
+                        read_dead_letter);
+    });
+}
+
+Result<DeadLetter> SqliteStore::requeue_dead_letter(const WorkId& id) {
+    return write([&](Transaction& transaction) -> Result<DeadLetter> {
+        auto& [db, now] = transaction;
+        std::optional<DeadLetter> letter = select_dead_letter(db, id);
+        if (!letter) return fail(ErrorCode::not_found, "There is no such dead letter.");
+        if (letter->kind != WorkKind::send_mail) {
+            return fail(ErrorCode::invalid_transition, "Only a mail can be queued again.");
+        }
+        const std::int64_t queued = db.run(
+            "INSERT INTO work SELECT work_id, kind, ?2, order_id, ?3, epoch, 0, 0, NULL, 0, mail_to, ?3, NULL"
+            " FROM dead_letters WHERE work_id = ?1",
+            id, WorkState::due, now);
+        require(queued == 1, "a dead letter could not be queued again");
+        require(db.run("DELETE FROM dead_letters WHERE work_id = ?1", id) == 1, "a dead letter is not there");
+        return *std::move(letter);
+    });
+}
+
+Result<DeadLetter> SqliteStore::discard_dead_letter(const WorkId& id) {
+    return write([&](Transaction& transaction) -> Result<DeadLetter> {
+        std::optional<DeadLetter> letter = select_dead_letter(transaction.db, id);
+        if (!letter) return fail(ErrorCode::not_found, "There is no such dead letter.");
+        transaction.db.run("DELETE FROM dead_letters WHERE work_id = ?1", id);
+        return *std::move(letter);
+    });
+}
+
+}  // namespace waybill::sqlite

@@ -1,0 +1,54 @@
+// Figures, and the removal of what has outlived its time.
+#include <algorithm>
+
+#include "adapters/sqlite/rows.hpp"
+#include "adapters/sqlite/sqlite_store.hpp"
+
+namespace waybill::sqlite {
+
+namespace {
+
+// Reads the entries of one kind in one index, and no row: about 20 ms for a million waiting items.
+WorkDepth measure(Connection& db, WorkKind kind, TimePoint now) {
+    Rows row = db.query("SELECT count(*), min(created_at) FROM work INDEXED BY work_by_ready WHERE kind = ?1", kind);
+    if (!row.next() || row.is_null(1)) return {};
+    return {row.integer(0), std::max(now - row.time(1), Milliseconds{0})};
+}
+
+}  // namespace
+
+Result<StoreStats> SqliteStore::stats() {
+    return read([&](Connection& db) {
+        const Snapshot snapshot(db);
+        const TimePoint now = clock_.now();
+        StoreStats found;
+        for (const WorkKind kind : {WorkKind::process_order, WorkKind::send_mail}) {
+            found.work[kind] = measure(db, kind, now);
+        }
+        Rows row = db.query("SELECT count(*) FROM dead_letters");
+        if (row.next()) found.dead_letters = row.integer(0);
+        return found;
+    });
+}
+
+Result<SweepCounts> SqliteStore::sweep(const Retention& retention, std::size_t max) {
+    return write([&](Transaction& transaction) -> Result<SweepCounts> {
+        auto& [db, now] = transaction;
+        SweepCounts counts;
+        counts.idempotency_records = db.run(
+            "DELETE FROM idempotency WHERE (user_id, key) IN (SELECT user_id, key FROM idempotency"
+            " WHERE created_at < ?1 ORDER BY created_at LIMIT ?2)",
+            now - retention.idempotency_keep, max);
+        counts.sessions = db.run(
+            "DELETE FROM sessions WHERE session_id IN (SELECT session_id FROM sessions"
+            " WHERE expires_at < ?1 ORDER BY expires_at LIMIT ?2)",
+            now, max);
+        counts.dead_letters = db.run(
+            "DELETE FROM dead_letters WHERE work_id IN (SELECT work_id FROM dead_letters"
+            " WHERE created_at < ?1 ORDER BY created_at LIMIT ?2)",
+            now - retention.dead_letter_keep, max);
+        return counts;
+    });
+}
+
+}  // namespace waybill::sqlite
