@@ -2,6 +2,8 @@
 
 #include <charconv>
 
+#include "domain/work.hpp"
+
 namespace waybill::http {
 
 namespace {
@@ -44,8 +46,12 @@ std::optional<std::string> decode_base64url(std::string_view text) {
             bytes += static_cast<char>((bits >> held) & 255);
         }
     }
-    if (encode_base64url(bytes) != text) return std::nullopt;  // one text for one cursor
     return bytes;
+}
+
+// Where the list is one of work items, their longer ids are valid.
+bool is_id_in(CursorOf list, std::string_view id) {
+    return list == CursorOf::dead_letters ? is_valid_work_id(id) : is_valid_id(id);
 }
 
 std::string make(char list, std::string_view first, std::string_view second) {
@@ -76,12 +82,14 @@ std::string make_cursor(CursorOf list, const PageKey& key) {
 
 std::optional<PageKey> read_cursor(CursorOf list, std::string_view cursor) {
     const std::optional<Halves> halves = read(static_cast<char>(list), cursor);
-    if (!halves || !is_valid_id(halves->second)) return std::nullopt;
+    if (!halves || !is_id_in(list, halves->second)) return std::nullopt;
     std::int64_t ms = 0;
     const char* end = halves->first.data() + halves->first.size();
     const auto parsed = std::from_chars(halves->first.data(), end, ms);
     if (parsed.ec != std::errc{} || parsed.ptr != end || ms < 0 || ms > unix_ms_max) return std::nullopt;
-    return PageKey{from_unix_ms(ms), halves->second};
+    PageKey key{from_unix_ms(ms), halves->second};
+    if (make_cursor(list, key) != cursor) return std::nullopt;  // one text for one cursor
+    return key;
 }
 
 std::string make_stock_cursor(const StockLevel& last) { return make(stock_list, last.product_id.text, last.location); }
@@ -89,7 +97,9 @@ std::string make_stock_cursor(const StockLevel& last) { return make(stock_list, 
 std::optional<StockLevel> read_stock_cursor(std::string_view cursor) {
     const std::optional<Halves> halves = read(stock_list, cursor);
     if (!halves || !is_valid_id(halves->first) || !is_valid_location(halves->second)) return std::nullopt;
-    return StockLevel{ProductId(halves->first), halves->second, 0};
+    StockLevel last{ProductId(halves->first), halves->second, 0};
+    if (make_stock_cursor(last) != cursor) return std::nullopt;
+    return last;
 }
 
 }  // namespace waybill::http
