@@ -193,7 +193,7 @@ public:
             if (!claims) return fail(invalid_token());
             verified_.put(token, *claims);
         }
-        if (clock_.now() >= TimePoint{std::chrono::seconds{claims->expires_at_s}}) {
+        if (seconds_rounded_down(clock_.now()) >= claims->expires_at_s) {
             return fail(ErrorCode::token_expired, "The access token has expired.");
         }
         return std::move(claims->caller);
