@@ -68,7 +68,6 @@ std::string sentence(const char* what, int error) {
 
 // Empty when the mail lies under its final name (not yet synced), else what went wrong.
 std::string write_mail(int folder, const Mail& mail) {
-    if (!is_valid_identity(mail.identity)) return "The mail's identity cannot be a file name.";
     const std::string day = format_rfc3339(mail.date).substr(0, 10);
     if (::mkdirat(folder, day.c_str(), folder_mode) != 0 && errno != EEXIST) {
         return sentence("The mail folder cannot be written", errno);
@@ -159,17 +158,23 @@ private:
         std::error_code ignored;
         fs::create_directories(folder_, ignored);
         const File folder(open_folder(AT_FDCWD, folder_.c_str()));
-        if (!folder.open()) return refuse_all(batch, sentence("The mail folder cannot be opened", errno));
+        if (!folder.open()) return none_sent(batch, sentence("The mail folder cannot be opened", errno));
         for (WaitingMail& waiting : batch) {
+            if (!is_valid_identity(waiting.mail.identity)) {
+                waiting.result = {MailOutcome::refused, "The mail's identity cannot be a file name."};
+                continue;
+            }
             std::string problem = write_mail(folder.fd(), waiting.mail);
             const MailOutcome outcome = problem.empty() ? MailOutcome::sent : MailOutcome::no_answer;
             waiting.result = {outcome, std::move(problem)};
         }
-        if (::syncfs(folder.fd()) != 0) refuse_all(batch, sentence("The mails cannot be synced", errno));
+        if (::syncfs(folder.fd()) != 0) none_sent(batch, sentence("The mails cannot be synced", errno));
     }
 
-    static void refuse_all(std::vector<WaitingMail>& batch, const std::string& problem) {
-        for (WaitingMail& waiting : batch) waiting.result = {MailOutcome::no_answer, problem};
+    static void none_sent(std::vector<WaitingMail>& batch, const std::string& problem) {
+        for (WaitingMail& waiting : batch) {
+            if (waiting.result.outcome != MailOutcome::refused) waiting.result = {MailOutcome::no_answer, problem};
+        }
     }
 
     fs::path folder_;
