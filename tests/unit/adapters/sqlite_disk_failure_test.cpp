@@ -1,0 +1,165 @@
+#include <gmock/gmock.h>
+
+#include <tuple>
+
+#include "tests/unit/adapters/sqlite_faulty_vfs.hpp"
+#include "tests/unit/adapters/sqlite_fixture.hpp"
+
+namespace waybill::sqlite {
+namespace {
+
+constexpr int for_ever = 1'000'000;
+
+class SqliteDiskFailure : public SqliteTest {
+protected:
+    SqliteDiskFailure() {
+        options_.on_fatal = [this](const std::string&) { ++fatal_; };
+        options_.busy_deadline = Milliseconds{50};
+    }
+
+    // Whether the order is there for a server that starts on what the disk holds at this moment, as
+    // after a crash.
+    [[nodiscard]] bool survives_a_crash(const std::string& id) {
+        const std::filesystem::path copy = directory_.path() / "copy";
+        std::filesystem::remove_all(copy);
+        std::filesystem::create_directory(copy);
+        for (const char* name : {"waybill.db", "waybill.db-wal"}) {
+            if (std::filesystem::exists(data_dir() / name)) std::filesystem::copy(data_dir() / name, copy / name);
+        }
+        SqliteOptions options = options_;
+        options.data_dir = copy;
+        const Result<StorePtr> store = SqliteStore::open(options, clock_, log_);
+        if (!store) throw std::runtime_error(store.error().detail);
+        return (*store)->find_order(OrderId(id))->has_value();
+    }
+
+    FaultyDisk disk_;
+    int fatal_ = 0;
+};
+
+TEST_F(SqliteDiskFailure, a_failed_sync_leaves_the_outcome_unknown_and_the_store_working) {
+    const StorePtr store = open();
+    stock_up(*store);
+    disk_.fail(DiskStep::sync, SQLITE_IOERR_FSYNC, 0, 1);
+    EXPECT_EQ(place(*store, "o1").error().code, ErrorCode::outcome_unknown);
+    EXPECT_EQ(disk_.failures(), 1);
+    EXPECT_EQ(log_.count("store-opened-again"), 1u);
+    EXPECT_EQ(fatal_, 0);
+
+    // The repeat with the same id says what became of it, and everything works again.
+    EXPECT_TRUE(place(*store, "o1"));
+    EXPECT_TRUE(place(*store, "o2"));
+    EXPECT_EQ(store->list_stock({}, std::nullopt, 1)->at(0).available, 996);
+}
+
+TEST_F(SqliteDiskFailure, acknowledges_nothing_until_the_log_was_copied_and_synced) {
+    const StorePtr store = open();
+    stock_up(*store);
+    Connection elsewhere(database_file(data_dir()), Connection::Mode::read);
+    auto reading = std::make_unique<Snapshot>(elsewhere);
+    EXPECT_TRUE(elsewhere.query("SELECT * FROM users").next()) << "keeps the log from being emptied";
+    disk_.fail(DiskStep::sync, SQLITE_IOERR_FSYNC, 0, 1);
+    EXPECT_EQ(place(*store, "o1").error().code, ErrorCode::outcome_unknown);
+    EXPECT_EQ(place(*store, "o2").error().code, ErrorCode::unavailable);
+    EXPECT_EQ(store->find_order(OrderId("o1")).error().code, ErrorCode::unavailable);
+    EXPECT_EQ(fatal_, 0);
+
+    reading.reset();
+    EXPECT_TRUE(store->ping()) << "a read opens everything again too";
+    EXPECT_TRUE(place(*store, "o2"));
+}
+
+TEST_F(SqliteDiskFailure, a_second_failed_sync_is_final) {
+    const StorePtr store = open();
+    stock_up(*store);
+    disk_.fail(DiskStep::sync, SQLITE_IOERR_FSYNC, 0, for_ever);
+    EXPECT_EQ(place(*store, "o1").error().code, ErrorCode::outcome_unknown);
+    EXPECT_EQ(fatal_, 1);
+    disk_.heal();
+    EXPECT_EQ(place(*store, "o2").error().code, ErrorCode::unavailable);
+    EXPECT_EQ(store->find_order(OrderId("o1")).error().code, ErrorCode::unavailable);
+    EXPECT_EQ(fatal_, 1) << "said once";
+}
+
+TEST_F(SqliteDiskFailure, a_sync_that_fails_right_after_opening_again_is_final) {
+    const StorePtr store = open();
+    stock_up(*store);
+    disk_.fail(DiskStep::sync, SQLITE_IOERR_FSYNC, 0, for_ever, "-wal");
+    EXPECT_EQ(place(*store, "o1").error().code, ErrorCode::outcome_unknown);
+    (void)place(*store, "o2");
+    EXPECT_EQ(fatal_, 1);
+    EXPECT_EQ(place(*store, "o3").error().code, ErrorCode::unavailable);
+}
+
+TEST_F(SqliteDiskFailure, a_log_that_cannot_be_copied_fails_no_write_that_is_durable) {
+    const StorePtr store = open();
+    disk_.fail(DiskStep::sync, SQLITE_IOERR_FSYNC, 0, 1, ".db");
+    const Result<void> much = store->write([](Transaction& transaction) -> Result<void> {
+        transaction.db.run("INSERT INTO locations VALUES (hex(zeroblob(9000000)))");
+        return {};
+    });
+    EXPECT_TRUE(much);
+    EXPECT_EQ(disk_.failures(), 1) << "the write was long enough to have the log copied";
+    EXPECT_EQ(log_.count("store-opened-again"), 1u);
+    EXPECT_TRUE(store->ping());
+}
+
+// The shared index grows after the log was written and synced, so this commit is on the disk although
+// it failed.
+TEST_F(SqliteDiskFailure, an_error_that_comes_after_the_commit_frame_leaves_the_outcome_unknown) {
+    const StorePtr store = open();
+    stock_up(*store);
+    disk_.fail(DiskStep::shared_memory, SQLITE_IOERR_SHMMAP, 0, 1);
+    std::optional<Error> error;
+    for (int i = 0; !error && i < 20; ++i) {
+        const Result<void> written = store->write([&](Transaction& transaction) -> Result<void> {
+            transaction.db.run("INSERT INTO locations VALUES (?1 || hex(zeroblob(800000)))", std::to_string(i));
+            return {};
+        });
+        if (!written) error = written.error();
+    }
+    ASSERT_TRUE(error);
+    EXPECT_EQ(disk_.failures(), 1);
+    EXPECT_EQ(error->code, ErrorCode::outcome_unknown);
+    EXPECT_EQ(log_.count("store-opened-again"), 1u);
+    EXPECT_TRUE(place(*store, "o1"));
+}
+
+// The n-th step of the disk fails, for every n until none does: an order that was answered
+// `unavailable` is nowhere, also after a crash at that moment; one that was placed is there.
+class SqliteDiskFailureAt : public SqliteDiskFailure,
+                            public ::testing::WithParamInterface<std::tuple<DiskStep, int>> {};
+
+TEST_P(SqliteDiskFailureAt, answers_the_truth_wherever_it_fails) {
+    const auto [step, code] = GetParam();
+    for (int n = 0; n < 100; ++n) {
+        std::filesystem::remove_all(data_dir());
+        const StorePtr store = open();
+        stock_up(*store);
+        disk_.fail(step, code, n, 1);
+        const Result<PlacedOrder> placed = place(*store, "o1");
+        const int failures = disk_.failures();
+        disk_.heal();
+        const bool found = survives_a_crash("o1");
+        if (placed) {
+            EXPECT_TRUE(found) << "lost after step " << n;
+        } else if (placed.error().code == ErrorCode::unavailable) {
+            EXPECT_FALSE(found) << "done after all, step " << n;
+        } else {
+            EXPECT_EQ(placed.error().code, ErrorCode::outcome_unknown) << n;
+        }
+        // A repeat makes exactly one order of it.
+        EXPECT_TRUE(place(*store, "o1")) << n;
+        EXPECT_EQ(store->list_stock({}, std::nullopt, 1)->at(0).available, 998) << n;
+        if (failures == 0) return;
+    }
+    FAIL() << "some step always failed";
+}
+
+INSTANTIATE_TEST_SUITE_P(Steps, SqliteDiskFailureAt,
+                         ::testing::Values(std::tuple{DiskStep::write, SQLITE_FULL},
+                                           std::tuple{DiskStep::write, SQLITE_IOERR_WRITE},
+                                           std::tuple{DiskStep::sync, SQLITE_IOERR_FSYNC}));
+
+}  // namespace
+}  // namespace waybill::sqlite

@@ -1,0 +1,64 @@
+// A SqliteStore in a fresh directory, with a clock of the test's own.
+#pragma once
+
+#include <gtest/gtest.h>
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "adapters/sqlite/sqlite_store.hpp"
+#include "tests/support/fake_clock.hpp"
+#include "tests/support/recording_log.hpp"
+#include "tests/support/temporary_directory.hpp"
+
+namespace waybill::sqlite {
+
+class SqliteTest : public ::testing::Test {
+protected:
+    using StorePtr = std::unique_ptr<SqliteStore>;
+
+    [[nodiscard]] Result<StorePtr> try_open(Access access = Access::server) {
+        options_.data_dir = data_dir();
+        options_.access = access;
+        return SqliteStore::open(options_, clock_, log_);
+    }
+
+    // Fails the test when it cannot be opened.
+    [[nodiscard]] StorePtr open(Access access = Access::server) {
+        Result<StorePtr> store = try_open(access);
+        if (!store) throw std::runtime_error(store.error().detail);
+        return *std::move(store);
+    }
+
+    [[nodiscard]] std::filesystem::path data_dir() const { return directory_.path() / "data"; }
+
+    static void stock_up(SqliteStore& store) {
+        const ProductId id("p1");
+        const SeedProduct tea{{.id = id, .name = "Tea", .description = {}, .price = 250}, {{id, "blr", 1'000}}};
+        ASSERT_TRUE(store.seed(std::span(&tea, 1)).value());
+        ASSERT_TRUE(store.create_user(
+            {.id = UserId("u1"), .email = "u1@example.com", .name = "U", .password_hash = "h"}, std::nullopt));
+    }
+
+    [[nodiscard]] static NewOrder order(const std::string& id) {
+        NewOrder wanted;
+        wanted.order_id = OrderId(id);
+        wanted.user_id = UserId("u1");
+        wanted.lines = {{ProductId("p1"), 2}};
+        wanted.idempotency = IdempotencyKey{"key-" + id, {}};
+        return wanted;
+    }
+
+    [[nodiscard]] static Result<PlacedOrder> place(Store& store, const std::string& id) {
+        const NewOrder wanted = order(id);
+        return store.place_orders(std::span(&wanted, 1)).front();
+    }
+
+    waybill::testing::TemporaryDirectory directory_;
+    waybill::testing::FakeClock clock_;
+    waybill::testing::RecordingLog log_;
+    SqliteOptions options_;
+};
+
+}  // namespace waybill::sqlite

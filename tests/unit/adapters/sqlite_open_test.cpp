@@ -1,0 +1,162 @@
+#include <gmock/gmock.h>
+
+#include <fstream>
+#include <unistd.h>
+
+#include "adapters/sqlite/schema.hpp"
+#include "tests/unit/adapters/sqlite_fixture.hpp"
+
+namespace waybill::sqlite {
+namespace {
+
+using ::testing::AllOf;
+using ::testing::HasSubstr;
+using ::testing::Not;
+
+class SqliteOpen : public SqliteTest {
+protected:
+    // As another version of the program would leave it.
+    void set_version(int version) {
+        Connection db(database_file(data_dir()), Connection::Mode::write);
+        db.set_user_version(version);
+    }
+
+    void expect_refusal(const Result<StorePtr>& store, const std::string& words) {
+        ASSERT_FALSE(store);
+        EXPECT_EQ(store.error().code, ErrorCode::unavailable);
+        EXPECT_THAT(store.error().detail,
+                    AllOf(HasSubstr(words), HasSubstr(data_dir().string()), Not(HasSubstr("SQL"))));
+    }
+};
+
+TEST_F(SqliteOpen, makes_a_directory_that_only_its_owner_can_read) {
+    const StorePtr store = open();
+    using std::filesystem::perms;
+    EXPECT_EQ(std::filesystem::status(data_dir()).permissions(), perms::owner_all);
+    EXPECT_EQ(std::filesystem::status(database_file(data_dir())).permissions(), perms::owner_read | perms::owner_write);
+}
+
+TEST_F(SqliteOpen, makes_every_commit_durable) {
+    const StorePtr store = open();
+    Connection& db = store->database().writer();
+    Rows mode = db.query("PRAGMA journal_mode");
+    ASSERT_TRUE(mode.next());
+    EXPECT_EQ(mode.text(0), "wal");
+    Rows sync = db.query("PRAGMA synchronous");
+    ASSERT_TRUE(sync.next());
+    EXPECT_EQ(sync.integer(0), 2) << "FULL";
+}
+
+TEST_F(SqliteOpen, migrates_an_empty_file_and_leaves_the_present_schema_alone) {
+    { const StorePtr first = open(); }
+    const StorePtr second = open();
+    EXPECT_EQ(read_schema_version(second->database().writer()), schema_version());
+    EXPECT_TRUE(second->ping());
+}
+
+TEST_F(SqliteOpen, keeps_everything_over_a_restart) {
+    {
+        const StorePtr store = open();
+        stock_up(*store);
+        ASSERT_TRUE(place(*store, "o1"));
+    }
+    const StorePtr store = open();
+    const Result<std::optional<Order>> order = store->find_order(OrderId("o1"));
+    ASSERT_TRUE(order && *order);
+    EXPECT_EQ((*order)->total, 500);
+    EXPECT_TRUE(place(*store, "o1")->replayed);
+    EXPECT_EQ(store->list_stock({}, std::nullopt, 10)->at(0).available, 998);
+    EXPECT_EQ(store->claim_work(WorkKind::process_order, 10, Milliseconds{1'000})->size(), 1u);
+}
+
+TEST_F(SqliteOpen, refuses_a_second_server_and_names_the_first) {
+    const StorePtr first = open();
+    const Result<StorePtr> second = try_open();
+    expect_refusal(second, "Another Waybill server (process " + std::to_string(::getpid()) + ") uses ");
+    EXPECT_THAT(second.error().detail, HasSubstr("--data-dir"));
+}
+
+TEST_F(SqliteOpen, lets_the_next_server_in_when_the_first_has_gone) {
+    { const StorePtr first = open(); }
+    EXPECT_TRUE(try_open());
+}
+
+TEST_F(SqliteOpen, lets_a_server_start_beside_a_command) {
+    const StorePtr command = open(Access::command);
+    EXPECT_TRUE(try_open());
+}
+
+TEST_F(SqliteOpen, lets_a_server_wait_for_a_command_that_still_holds_the_lock) {
+    std::filesystem::create_directories(data_dir());
+    Result<DirLock> held = lock_data_dir(data_dir(), Access::command, Milliseconds{0}, clock_);
+    ASSERT_TRUE(held && held->held());
+    expect_refusal(try_open(), "Another Waybill command (process ");
+    EXPECT_GE(clock_.slept(), options_.busy_deadline);
+    held->release();
+    EXPECT_TRUE(try_open());
+}
+
+TEST_F(SqliteOpen, lets_commands_write_beside_the_server) {
+    const StorePtr server = open();
+    const StorePtr command = open(Access::command);
+    stock_up(*command);
+    ASSERT_TRUE(place(*server, "o1"));
+    ASSERT_TRUE(place(*command, "o2"));
+    EXPECT_TRUE(server->find_order(OrderId("o2"))->has_value());
+    EXPECT_TRUE(command->find_order(OrderId("o1"))->has_value());
+    EXPECT_EQ(server->list_stock({}, std::nullopt, 10)->at(0).available, 996);
+}
+
+TEST_F(SqliteOpen, lets_a_command_migrate_when_no_server_runs) {
+    const StorePtr command = open(Access::command);
+    EXPECT_EQ(read_schema_version(command->database().writer()), schema_version());
+}
+
+TEST_F(SqliteOpen, refuses_data_of_a_newer_version) {
+    { const StorePtr store = open(); }
+    set_version(schema_version() + 1);
+    expect_refusal(try_open(), "was written by a newer Waybill");
+    expect_refusal(try_open(Access::command), "was written by a newer Waybill");
+}
+
+TEST_F(SqliteOpen, refuses_a_command_with_another_schema_beside_a_server) {
+    const StorePtr server = open();
+    set_version(0);
+    expect_refusal(try_open(Access::command), "is in use; stop the server");
+    EXPECT_EQ(read_schema_version(server->database().writer()), 0) << "the command has migrated";
+}
+
+TEST_F(SqliteOpen, refuses_a_file_that_is_no_database) {
+    std::filesystem::create_directories(data_dir());
+    std::ofstream(database_file(data_dir())) << std::string(8'192, 'x');
+    expect_refusal(try_open(), "is damaged, or is no Waybill database");
+}
+
+TEST_F(SqliteOpen, refuses_a_foreign_database) {
+    std::filesystem::create_directories(data_dir());
+    {
+        Connection db(database_file(data_dir()), Connection::Mode::write);
+        db.execute("CREATE TABLE orders (something TEXT)");
+    }
+    expect_refusal(try_open(), "cannot be opened");
+}
+
+TEST_F(SqliteOpen, refuses_a_path_that_is_no_directory) {
+    std::ofstream(data_dir()) << "a file";
+    const Result<StorePtr> store = try_open();
+    ASSERT_FALSE(store);
+    EXPECT_THAT(store.error().detail, HasSubstr("The data directory " + data_dir().string() + " cannot be used"));
+}
+
+TEST_F(SqliteOpen, leaves_no_statement_open_when_it_closes) {
+    StorePtr store = open();
+    stock_up(*store);
+    ASSERT_TRUE(place(*store, "o1"));
+    ASSERT_TRUE(store->list_orders({}, std::nullopt, 10));
+    store.reset();
+    // The last connection that closes in good order takes the log away.
+    EXPECT_FALSE(std::filesystem::exists(data_dir() / "waybill.db-wal"));
+}
+
+}  // namespace
+}  // namespace waybill::sqlite
