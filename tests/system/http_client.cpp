@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <array>
 #include <cctype>
+#include <cerrno>
 #include <unistd.h>
 
 namespace waybill::system_test {
@@ -36,11 +37,13 @@ HttpClient::HttpClient(HttpClient&& other) noexcept
     : port_(other.port_),
       timeout_ms_(other.timeout_ms_),
       socket_(std::exchange(other.socket_, -1)),
+      ending_(other.ending_),
       buffer_(std::move(other.buffer_)) {}
 
 void HttpClient::close() {
     if (socket_ >= 0) ::close(socket_);
     socket_ = -1;
+    ending_ = false;
     buffer_.clear();
 }
 
@@ -106,7 +109,7 @@ Answer HttpClient::read_answer(bool head_only) {
     }
     answer.body = buffer_.substr(0, length);
     buffer_.erase(0, length);
-    if (answer.header("connection") == "close") close();
+    if (answer.header("connection") == "close") ending_ = true;
     return answer;
 }
 
@@ -123,22 +126,44 @@ Answer HttpClient::send(std::string_view method, std::string_view target, std::s
     bytes += "\r\n";
     bytes += body;
 
+    if (ending_) close();
     const bool reused = socket_ >= 0;
     if (!reused && !connect()) return {};
-    Answer answer;
-    if (write_all(bytes)) answer = read_answer(method == "HEAD");
+    // A refused body is answered before it has been read, so a failed write is no reason not to read.
+    (void)write_all(bytes);
+    Answer answer = read_answer(method == "HEAD");
     if (answer.status == 0 && reused && method == "GET" && connect() && write_all(bytes)) answer = read_answer(false);
     if (answer.status == 0) close();
     return answer;
 }
 
+Answer HttpClient::send_raw(std::string_view bytes) {
+    if (!connect()) return {};
+    (void)write_all(bytes);
+    return read_answer(false);
+}
+
 std::string HttpClient::exchange_raw(std::string_view bytes) {
-    if (!connect() || !write_all(bytes)) return {};
+    if (!connect()) return {};
+    (void)write_all(bytes);
+    ::shutdown(socket_, SHUT_WR);
     while (read_more()) {
     }
     std::string all = std::move(buffer_);
     close();
     return all;
+}
+
+bool HttpClient::drop_after(std::string_view bytes) {
+    const bool written = connect() && write_all(bytes);
+    close();
+    return written;
+}
+
+bool HttpClient::is_closed_by_server() {
+    if (socket_ < 0) return true;
+    char byte = 0;
+    return ::recv(socket_, &byte, 1, 0) == 0 || errno == ECONNRESET;
 }
 
 }  // namespace waybill::system_test

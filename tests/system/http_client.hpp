@@ -43,9 +43,18 @@ public:
         return send("POST", target, body, std::move(headers));
     }
 
-    // Bytes as they are, on a fresh connection; everything that comes back until the server closes
-    // or the timeout ends.
+    // Bytes as they are, on a fresh connection; the first answer.
+    Answer send_raw(std::string_view bytes);
+
+    // The same, then no more bytes; everything that comes back until the server closes or the
+    // timeout ends.
     std::string exchange_raw(std::string_view bytes);
+
+    // The same, then the connection is dropped; false when the bytes could not be sent.
+    bool drop_after(std::string_view bytes);
+
+    // Waits for it, up to the timeout.
+    bool is_closed_by_server();
 
     // Forgets the connection.
     void close();
@@ -59,6 +68,7 @@ private:
     std::uint16_t port_;
     int timeout_ms_;
     int socket_ = -1;
+    bool ending_ = false;  // the server has said that it closes
     std::string buffer_;
 };
 

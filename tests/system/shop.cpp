@@ -1,7 +1,12 @@
 #include "tests/system/shop.hpp"
 
+#include <gtest/gtest.h>
+
+#include <sys/prctl.h>
 #include <sys/wait.h>
 
+#include <algorithm>
+#include <array>
 #include <chrono>
 #include <cstdlib>
 #include <fcntl.h>
@@ -25,15 +30,16 @@ std::filesystem::path make_folder() {
 // Starts the binary with its streams on the given descriptors, in `folder`.
 pid_t spawn(const std::vector<std::string>& arguments, const std::vector<std::string>& environment,
             const std::filesystem::path& folder, int in, int out, int err) {
+    std::vector<char*> argv{const_cast<char*>(WAYBILL_BINARY)};
+    for (const std::string& argument : arguments) argv.push_back(const_cast<char*>(argument.c_str()));
+    argv.push_back(nullptr);
     const pid_t pid = ::fork();
     if (pid != 0) return pid;
+    ::prctl(PR_SET_PDEATHSIG, SIGKILL);  // a test that is killed takes its servers along
     ::dup2(in, STDIN_FILENO);
     ::dup2(out, STDOUT_FILENO);
     ::dup2(err, STDERR_FILENO);
     if (::chdir(folder.c_str()) != 0) ::_exit(126);
-    std::vector<char*> argv{const_cast<char*>(WAYBILL_BINARY)};
-    for (const std::string& argument : arguments) argv.push_back(const_cast<char*>(argument.c_str()));
-    argv.push_back(nullptr);
     for (const std::string& entry : environment) ::putenv(const_cast<char*>(entry.c_str()));
     ::execv(WAYBILL_BINARY, argv.data());
     ::_exit(127);
@@ -78,16 +84,29 @@ ProcessResult run_waybill(const std::vector<std::string>& arguments, const std::
 }
 
 Shop::Shop(std::vector<std::string> flags)
-    : flags_{"serve", "--listen", "127.0.0.1:0", "--seed-demo", "--rate-limit-auth", "0", "--rate-limit-api", "0"},
-      root_(make_folder()),
-      data_dir_(root_ / "data") {
-    flags_.insert(flags_.end(), {"--data-dir", data_dir_.string()});
+    : flags_{"serve", "--seed-demo"}, root_(make_folder()), data_dir_(root_ / "data") {
+    const std::array<std::pair<const char*, std::string>, 4> defaults{{{"--listen", "127.0.0.1:0"},
+                                                                       {"--rate-limit-auth", "0"},
+                                                                       {"--rate-limit-api", "0"},
+                                                                       {"--data-dir", data_dir_.string()}}};
+    for (const auto& [flag, value] : defaults) {
+        if (std::ranges::find(flags, flag) == flags.end()) flags_.insert(flags_.end(), {flag, value});
+    }
     flags_.insert(flags_.end(), flags.begin(), flags.end());
     start();
 }
 
+// What a server says of itself when it is broken fails every test.
 Shop::~Shop() {
     if (pid_ > 0) kill();
+    const std::string written = log();
+    for (const char* sign : {"Sanitizer", "runtime error:", "terminate called", "crashed", "step-failed"}) {
+        const std::size_t found = written.find(sign);
+        if (found != std::string::npos) {
+            ADD_FAILURE() << written.substr(found > 500 ? found - 500 : 0, 6'000);
+            break;
+        }
+    }
     std::error_code ignored;
     std::filesystem::remove_all(root_, ignored);
 }
