@@ -63,6 +63,11 @@ bool Edge::open_connection() {
     return true;
 }
 
+void Edge::count_connection() {
+    const std::lock_guard lock(mutex);
+    ++connections;
+}
+
 void Edge::close_connection() {
     const std::lock_guard lock(mutex);
     if (--connections == 0) closed.notify_all();
@@ -115,6 +120,10 @@ void Shard::arm() {
 void Shard::begin_drain() {
     draining_ = true;
     for (Connection* connection : connections_) connection->begin_drain();
+}
+
+void Shard::abandon() {
+    for (Connection* connection : connections_) connection->abandon();
 }
 
 std::uint64_t Shard::deadline_after(Milliseconds duration) const {
@@ -178,6 +187,8 @@ void Connection::check_deadline(std::uint64_t now) {
     timed_out_ = true;
     boost::system::error_code ignored;
     if (phase_ == Phase::writing || phase_ == Phase::lingering) {
+        // A reset: what a slow reader has not taken must not stay in the kernel either.
+        if (phase_ == Phase::writing) socket_.set_option(Socket::linger(true, 0), ignored);
         socket_.close(ignored);
     } else {
         socket_.cancel(ignored);
@@ -199,6 +210,11 @@ void Connection::begin_drain() {
         case Phase::writing:
             return;
     }
+}
+
+void Connection::abandon() {
+    boost::system::error_code ignored;
+    socket_.close(ignored);
 }
 
 // ---- reading

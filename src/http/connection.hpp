@@ -50,6 +50,7 @@ struct Edge {
     void release(std::size_t bytes);
 
     [[nodiscard]] bool open_connection();  // false when connections_max is reached
+    void count_connection();
     void close_connection();
     [[nodiscard]] bool wait_closed(Milliseconds timeout);
 
@@ -85,6 +86,7 @@ public:
     void add(const std::shared_ptr<Connection>& connection);
     void remove(Connection& connection);
     void begin_drain();
+    void abandon();  // after its thread has ended: closes what is left
     [[nodiscard]] bool draining() const { return draining_; }
     [[nodiscard]] std::uint64_t deadline_after(Milliseconds duration) const;
 
@@ -119,6 +121,7 @@ public:
     void start();
     void check_deadline(std::uint64_t now);
     void begin_drain();
+    void abandon();
     void deliver(Response response);
 
     std::list<Connection*>::iterator place;  // in its shard

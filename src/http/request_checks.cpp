@@ -55,17 +55,20 @@ std::string_view find_head_fault(const HeaderList& headers, bool http_1_1) {
 TargetParts split_target(std::string_view target) {
     if (target == "*") return {target, {}};
     if (target.find('#') != std::string_view::npos) return {};
+    bool absolute = false;
     for (const std::string_view scheme : {std::string_view("http://"), std::string_view("https://")}) {
         if (!equal_names(target.substr(0, scheme.size()), scheme)) continue;
         const std::size_t end = target.find_first_of("/?", scheme.size());
         if (end == scheme.size()) return {};
+        absolute = true;
         target = end == std::string_view::npos ? std::string_view("/") : target.substr(end);
         break;
     }
     const std::size_t mark = target.find('?');
     TargetParts parts{target.substr(0, mark), {}};
     if (mark != std::string_view::npos) parts.query = target.substr(mark + 1);
-    if (parts.path.empty() && mark == 0) parts.path = "/";
+
+    if (absolute && parts.path.empty()) parts.path = "/";
     if (!parts.path.starts_with('/')) return {};
     return parts;
 }

@@ -21,7 +21,7 @@ struct Deferred {
     std::move_only_function<Response(const Error&)> refuse;
 };
 
-// Thread-safe after construction; outlives every request.
+// Thread-safe after construction; outlives every request and every completion of a handler.
 class Router {
 public:
     struct Options {

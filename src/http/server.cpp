@@ -171,18 +171,29 @@ void Server::State::take(Shard& shard, Socket socket) {
 
 void Server::State::stop(Milliseconds drain_max) {
     if (threads_.empty()) return;
-    asio::post(shards_.front()->context, [this] {
+    // Each step counts as a connection until it is done, so that the wait cannot end before it.
+    const auto run = [this](Shard& shard, auto step) {
+        edge_.count_connection();
+        asio::post(shard.context, [this, step] {
+            step();
+            edge_.close_connection();
+        });
+    };
+    run(*shards_.front(), [this] {
         error_code ignored;
         acceptor_->close(ignored);
         pause_->cancel();
     });
-    for (const auto& shard : shards_) asio::post(shard->context, [&shard] { shard->begin_drain(); });
+    for (const auto& shard : shards_) run(*shard, [&shard] { shard->begin_drain(); });
     static_cast<void>(edge_.wait_closed(drain_max));
     for (const auto& shard : shards_) {
         shard->mailbox->close();
         shard->context.stop();
     }
     threads_.clear();
+    error_code ignored;
+    acceptor_->close(ignored);
+    for (const auto& shard : shards_) shard->abandon();
 }
 
 Server::Server(std::unique_ptr<State> state) : state_(std::move(state)) {}

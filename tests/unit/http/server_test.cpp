@@ -1,0 +1,529 @@
+#include "http/server.hpp"
+
+#include <gtest/gtest.h>
+
+#include <sys/resource.h>
+
+#include <array>
+#include <condition_variable>
+#include <functional>
+#include <future>
+#include <memory>
+#include <mutex>
+#include <thread>
+#include <vector>
+
+#include "tests/unit/http/edge_fixture.hpp"
+#include "tests/unit/http/raw_client.hpp"
+
+namespace waybill::http {
+
+namespace {
+
+// What the test's handlers share with the test: they are plain functions. One for each test.
+struct Stage {
+    std::mutex mutex;
+    std::condition_variable changed;
+    bool open = false;
+    std::size_t entered = 0;
+    std::vector<Completion> kept;
+
+    void hold() {
+        std::unique_lock lock(mutex);
+        ++entered;
+        changed.notify_all();
+        changed.wait(lock, [this] { return open; });
+    }
+    void let_go() {
+        const std::lock_guard lock(mutex);
+        open = true;
+        changed.notify_all();
+    }
+    void keep(Completion done) {
+        const std::lock_guard lock(mutex);
+        kept.push_back(std::move(done));
+        changed.notify_all();
+    }
+    void wait_entered(std::size_t count) {
+        std::unique_lock lock(mutex);
+        changed.wait(lock, [&] { return entered >= count; });
+    }
+    std::vector<Completion> take_kept(std::size_t count) {
+        std::unique_lock lock(mutex);
+        changed.wait(lock, [&] { return kept.size() >= count; });
+        return std::move(kept);
+    }
+};
+Stage* stage = nullptr;
+
+Response say(std::string text) {
+    Response response;
+    response.body = std::move(text);
+    return response;
+}
+Response ping(const Services&, const Exchange&) { return say("pong"); }
+Response echo(const Services&, const Exchange& exchange) { return say(std::string(exchange.request.body)); }
+Response tell_peer(const Services&, const Exchange& exchange) {
+    return say(std::string(exchange.request.peer_address) + (exchange.request.peer_is_loopback ? " loopback" : ""));
+}
+Response big(const Services&, const Exchange&) { return say(std::string(32u << 20, 'x')); }
+Response hold(const Services&, const Exchange& exchange) {
+    stage->hold();
+    return say("held " + std::string(exchange.request.target));
+}
+void later(const Services&, const Exchange&, Completion done) { stage->keep(std::move(done)); }
+
+constexpr auto anyone = Access::anyone;
+constexpr auto free_ = LimitClass::none;
+constexpr Route rows[] = {
+    {Method::get, "/ping", anyone, free_, Runs::on_io_thread, ping},
+    {Method::post, "/echo", anyone, free_, Runs::on_io_thread, echo},
+    {Method::get, "/peer", anyone, free_, Runs::on_io_thread, tell_peer},
+    {Method::get, "/big", anyone, free_, Runs::on_io_thread, big},
+    {Method::post, "/hold", anyone, free_, Runs::as_store_write, hold},
+    {Method::post, "/hash", anyone, free_, Runs::as_hashing, hold},
+    {Method::post, "/write", anyone, free_, Runs::as_store_write, echo},
+    {Method::post, "/later", anyone, free_, Runs::on_io_thread, nullptr, later},
+};
+
+std::string get(std::string_view path) { return "GET " + std::string(path) + " HTTP/1.1\r\nHost: a\r\n\r\n"; }
+std::string post(std::string_view path, std::string_view body) {
+    return "POST " + std::string(path) +
+           " HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\nContent-Length: " + std::to_string(body.size()) +
+           "\r\n\r\n" + std::string(body);
+}
+std::string post_chunked(std::string_view chunks) {
+    return "POST /echo HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n" +
+           std::string(chunks);
+}
+constexpr Milliseconds shortly{100};
+constexpr Milliseconds long_enough{30'000};
+
+struct ServerTest : ::testing::Test, EdgeFixture {
+    ServerTest() { stage = &scene; }
+    ~ServerTest() override {
+        scene.let_go();
+        server.reset();
+        scene.kept.clear();
+    }
+    // Options are changed before.
+    std::string start() {
+        options.port = 0;
+        auto bound = Server::bind(options, router, log);
+        if (!bound) throw std::runtime_error(bound.error().detail);
+        server = std::move(*bound);
+        server->start();
+        return server->url();
+    }
+    Stage scene;
+    Router router{{}, services, {}, rows};
+    ServerOptions options;
+    std::unique_ptr<Server> server;
+};
+
+TEST_F(ServerTest, answers_and_keeps_the_connection) {
+    RawClient client(start());
+    for (int i = 0; i < 3; ++i) {
+        const RawAnswer answer = client.ask(get("/ping"));
+        EXPECT_EQ(answer.status, 200);
+        EXPECT_EQ(answer.body, "pong");
+        EXPECT_FALSE(answer.closes());
+    }
+    EXPECT_EQ(client.ask(get("/peer")).body, "127.0.0.1 loopback");
+    EXPECT_EQ(client.ask(post("/echo", "{\"a\":1}")).body, "{\"a\":1}");
+    EXPECT_EQ(client.ask("GET http://a/ping?x HTTP/1.1\r\nHost: a\r\n\r\n").body, "pong");
+    EXPECT_EQ(client.ask("\r\n" + get("/ping")).body, "pong");
+    EXPECT_EQ(client.ask(get("/nothing")).status, 404);
+}
+
+TEST_F(ServerTest, answers_a_pipeline_in_order) {
+    RawClient client(start());
+    std::string requests;
+    for (int i = 0; i < 200; ++i) requests += post("/write", std::to_string(i)) + get("/ping");
+    client.send(requests);
+    for (int i = 0; i < 200; ++i) {
+        EXPECT_EQ(client.read_answer().body, std::to_string(i));
+        EXPECT_EQ(client.read_answer().body, "pong");
+    }
+}
+
+TEST_F(ServerTest, reads_requests_that_come_byte_by_byte) {
+    RawClient client(start());
+    for (const char byte : post("/echo", "{}") + post_chunked("3\r\nabc\r\n2;x=y\r\nde\r\n0\r\nT: 1\r\n\r\n"))
+        client.send({&byte, 1});
+    EXPECT_EQ(client.read_answer().body, "{}");
+    EXPECT_EQ(client.read_answer().body, "abcde");
+    EXPECT_EQ(client.ask(get("/ping")).body, "pong");
+}
+
+TEST_F(ServerTest, reads_bodies_up_to_the_limit_however_they_are_framed) {
+    RawClient client(start());
+    const std::string full(options.body_bytes_max, 'b');
+    EXPECT_EQ(client.ask(post("/echo", full)).body, full);
+    std::string chunks;
+    for (std::size_t i = 0; i < full.size(); i += 1'024) chunks += "400\r\n" + full.substr(i, 1'024) + "\r\n";
+    EXPECT_EQ(client.ask(post_chunked(chunks + "0\r\n\r\n")).body, full);
+    EXPECT_EQ(client.ask(get("/ping")).body, "pong");
+}
+
+TEST_F(ServerTest, keeps_to_the_rules_of_http_1_0_and_close) {
+    const std::string url = start();
+    RawClient plain(url);
+    EXPECT_TRUE(plain.ask("GET /ping HTTP/1.0\r\n\r\n").closes());
+    EXPECT_TRUE(plain.is_closed());
+    RawClient kept(url);
+    for (int i = 0; i < 2; ++i) {
+        const RawAnswer answer = kept.ask("GET /ping HTTP/1.0\r\nConnection: keep-alive\r\n\r\n");
+        EXPECT_EQ(answer.body, "pong");
+        EXPECT_TRUE(answer.has("Connection: keep-alive"));
+    }
+    RawClient closing(url);
+    EXPECT_TRUE(closing.ask("GET /ping HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n").closes());
+    EXPECT_TRUE(closing.is_closed());
+    RawClient half(url);
+    half.send(get("/ping"));
+    half.finish_sending();
+    EXPECT_EQ(half.read_answer().body, "pong");
+    EXPECT_TRUE(half.is_closed());
+}
+
+TEST_F(ServerTest, answers_head_without_the_body) {
+    RawClient client(start());
+    client.send("HEAD /ping HTTP/1.1\r\nHost: a\r\n\r\n" + get("/ping"));
+    const RawAnswer head = client.read_answer(true);
+    EXPECT_EQ(head.status, 200);
+    EXPECT_TRUE(head.has("Content-Length: 4"));
+    EXPECT_EQ(client.read_answer().body, "pong");
+}
+
+TEST_F(ServerTest, invites_the_body_that_a_client_waits_with) {
+    RawClient client(start());
+    client.send(
+        "POST /echo HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\nContent-Length: 2\r\n"
+        "Expect: 100-continue\r\n\r\n");
+    EXPECT_EQ(client.read_answer().status, 100);
+    EXPECT_EQ(client.ask("{}").body, "{}");
+    RawClient greedy(server->url());
+    EXPECT_EQ(
+        greedy.ask("POST /echo HTTP/1.1\r\nHost: a\r\nContent-Length: 65537\r\nExpect: 100-continue\r\n\r\n").status,
+        413);
+}
+
+TEST_F(ServerTest, refuses_what_is_too_large_and_closes) {
+    const std::string url = start();
+    const auto headers = [](std::size_t count) {
+        std::string text = "GET /ping HTTP/1.1\r\nHost: a\r\n";
+        for (std::size_t i = 1; i < count; ++i) text += "X-" + std::to_string(i) + ": 1\r\n";
+        return text + "\r\n";
+    };
+    const struct {
+        std::string bytes;
+        int status;
+        std::string code;
+    } cases[] = {
+        {"GET /" + std::string(8'192, 'a') + " HTTP/1.1\r\nHost: a\r\n\r\n", 414, "uri-too-long"},
+        {"GET /" + std::string(9'000, 'a'), 414, "uri-too-long"},
+        {"GET /ping HTTP/1.1\r\nHost: a\r\nX: " + std::string(16'400, 'a') + "\r\n\r\n", 431, "headers-too-large"},
+        {headers(101), 431, "headers-too-large"},
+        {post("/echo", std::string(65'537, 'b')), 413, "payload-too-large"},
+        {post_chunked("8000\r\n" + std::string(32'768, 'b') + "\r\n8001\r\n"), 413, "payload-too-large"},
+        {post_chunked("ffffffffffffffff\r\n"), 413, "payload-too-large"},
+    };
+    for (const auto& row : cases) {
+        RawClient client(url);
+        client.send(row.bytes);
+        const RawAnswer answer = client.read_answer();
+        EXPECT_EQ(answer.status, row.status) << row.bytes.substr(0, 60);
+        EXPECT_NE(answer.body.find("\"code\":\"" + row.code + "\""), std::string::npos) << answer.body;
+        EXPECT_TRUE(answer.has("X-Content-Type-Options: nosniff"));
+        EXPECT_TRUE(answer.closes());
+        EXPECT_EQ(client.read_rest(), "");
+    }
+    RawClient fits(url);
+    EXPECT_EQ(fits.ask(headers(100)).status, 200);
+    EXPECT_EQ(fits.ask("GET /ping?" + std::string(8'000, 'a') + " HTTP/1.1\r\nHost: a\r\n\r\n").status, 200);
+    EXPECT_EQ(fits.ask("GET /ping HTTP/1.1\r\nHost: a\r\nX: " + std::string(16'000, 'a') + "\r\n\r\n").status, 200);
+}
+
+TEST_F(ServerTest, gives_an_ambiguous_stream_one_refusal_and_closes) {
+    const std::string url = start();
+    const std::string smuggled = get("/ping");
+    const std::string start_line = "POST /echo HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\n";
+    const std::string cases[] = {
+        start_line + "Content-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n" + smuggled,
+        start_line + "Transfer-Encoding: chunked\r\nContent-Length: 5\r\n\r\n0\r\n\r\n" + smuggled,
+        start_line + "Transfer-Encoding: xchunked\r\n\r\n0\r\n\r\n" + smuggled,
+        start_line + "Transfer-Encoding: chunked, identity\r\n\r\n0\r\n\r\n" + smuggled,
+        start_line + "Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n" + smuggled,
+        start_line + "Transfer-Encoding : chunked\r\n\r\n0\r\n\r\n" + smuggled,
+        start_line + "Transfer-Encoding:\r\n chunked\r\n\r\n0\r\n\r\n" + smuggled,
+        start_line +
+            "Transfer-Encoding:\x0b"
+            "chunked\r\n\r\n0\r\n\r\n" +
+            smuggled,
+        "POST /echo HTTP/1.0\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n" + smuggled,
+        start_line + "Content-Length: 2\r\nContent-Length: 2\r\n\r\n{}" + smuggled,
+        start_line + "Content-Length: 2\r\nContent-Length: 3\r\n\r\n{}" + smuggled,
+        start_line + "Content-Length: 2, 2\r\n\r\n{}" + smuggled,
+        start_line + "Content-Length: +2\r\n\r\n{}" + smuggled,
+        start_line + "Content-Length: 0x2\r\n\r\n{}" + smuggled,
+        start_line + "Content-Length: 2 2\r\n\r\n{}" + smuggled,
+        start_line + "Content-Length: 18446744073709551618\r\n\r\n{}" + smuggled,
+        start_line + "X: a\rb\r\n\r\n" + smuggled,
+        start_line + "X: a\nContent-Length: 2\r\n\r\n{}" + smuggled,
+        start_line + std::string("X: a\0b\r\n\r\n", 10) + smuggled,
+        start_line + "No colon\r\n\r\n" + smuggled,
+        start_line + ": empty\r\n\r\n" + smuggled,
+        start_line + " X: folded\r\n\r\n" + smuggled,
+        "GET /ping HTTP/1.1\r\n\r\n" + smuggled,
+        "GET /ping HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n" + smuggled,
+        "GET /ping HTTP/1.1\r\nHost: a/b\r\n\r\n" + smuggled,
+        "GET /ping  HTTP/1.1\r\nHost: a\r\n\r\n" + smuggled,
+        "GET /ping HTTP/1.2\r\nHost: a\r\n\r\n" + smuggled,
+        "GET /ping HTTP/2.0\r\nHost: a\r\n\r\n" + smuggled,
+        "GET /ping\r\n\r\n" + smuggled,
+        "GET ping HTTP/1.1\r\nHost: a\r\n\r\n" + smuggled,
+        "CONNECT a:80 HTTP/1.1\r\nHost: a\r\n\r\n" + smuggled,
+        "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",
+        "\x16\x03\x01\x02",
+        "\r\n\r\n" + smuggled,
+        post_chunked("zz\r\nab\r\n0\r\n\r\n") + smuggled,
+        post_chunked("-1\r\nab\r\n0\r\n\r\n") + smuggled,
+        post_chunked("0x2\r\nab\r\n0\r\n\r\n") + smuggled,
+        post_chunked(" 2\r\nab\r\n0\r\n\r\n") + smuggled,
+        post_chunked("2\nab\r\n0\r\n\r\n") + smuggled,
+        post_chunked("2\r\nabc\r\n0\r\n\r\n") + smuggled,
+        post_chunked("2\r\nab0\r\n\r\n") + smuggled,
+        post_chunked("2;\x01\r\nab\r\n0\r\n\r\n") + smuggled,
+        post_chunked("10000000000000002\r\nab\r\n0\r\n\r\n") + smuggled,
+        post_chunked("2\r\nab\r\n0\r\nContent-Length: 3\r\n\r\n") + smuggled,
+        post_chunked("2;" + std::string(8'000, 'x') + "\r\nab\r\n0\r\n\r\n") + smuggled,
+    };
+    for (const std::string& bytes : cases) {
+        RawClient client(url);
+        const RawAnswer answer = client.ask(bytes);
+        EXPECT_EQ(answer.status, 400) << bytes;
+        EXPECT_NE(answer.body.find("\"code\":\"bad-header\""), std::string::npos) << bytes;
+        EXPECT_TRUE(answer.closes()) << bytes;
+        EXPECT_EQ(client.read_rest(), "") << bytes;
+    }
+}
+
+TEST_F(ServerTest, ends_a_request_at_its_deadline_although_it_trickles) {
+    options.header_deadline = options.body_deadline = shortly;
+    const std::string url = start();
+    for (const std::string& begin :
+         {std::string("GET /ping HTTP/1.1\r\nX: "), post("/echo", "{}").substr(0, 40),
+          "POST /echo HTTP/1.1\r\nHost: a\r\nContent-Length: 60000\r\n\r\n" + std::string("{")}) {
+        RawClient client(url);
+        client.send(begin);
+        while (!client.is_readable_within(Milliseconds{5})) client.send("a");
+        const RawAnswer answer = client.read_answer();
+        EXPECT_EQ(answer.status, 408);
+        EXPECT_NE(answer.body.find("request-timeout"), std::string::npos);
+        EXPECT_TRUE(answer.closes());
+        EXPECT_EQ(client.read_rest(), "");
+    }
+}
+
+TEST_F(ServerTest, closes_idle_connections_silently) {
+    options.idle_deadline = shortly;
+    const std::string url = start();
+    RawClient fresh(url);
+    EXPECT_EQ(fresh.read_rest(), "");
+    RawClient used(url);
+    EXPECT_EQ(used.ask(get("/ping")).status, 200);
+    EXPECT_EQ(used.read_rest(), "");
+}
+
+TEST_F(ServerTest, closes_readers_that_are_too_slow) {
+    options.write_deadline = shortly;
+    RawClient client(start(), 4'096);
+    client.send(get("/big"));
+    ASSERT_TRUE(client.is_readable_within(long_enough));
+    server->stop(long_enough);  // returns once the connection was given up
+    EXPECT_LT(client.read_rest().size(), 32u << 20);
+}
+
+TEST_F(ServerTest, closes_what_is_beyond_its_connections) {
+    options.connections_max = 1;
+    const std::string url = start();
+    RawClient first(url);
+    EXPECT_EQ(first.ask(get("/ping")).status, 200);
+    RawClient second(url);
+    EXPECT_TRUE(second.is_closed());
+    EXPECT_EQ(first.ask(get("/ping")).status, 200);
+}
+
+TEST_F(ServerTest, bounds_the_memory_of_all_requests) {
+    options.buffer_bytes_max = 40'000;
+    const std::string url = start();
+    RawClient first(url);
+    first.send(post("/hold", std::string(30'000, 'b')));
+    scene.wait_entered(1);
+    RawClient second(url);
+    const RawAnswer refused = second.ask(post("/echo", std::string(30'000, 'b')));
+    EXPECT_EQ(refused.status, 503);
+    EXPECT_TRUE(refused.has("Retry-After: 1"));
+    EXPECT_TRUE(refused.closes());
+    scene.let_go();
+    EXPECT_EQ(first.read_answer().status, 200);
+    EXPECT_EQ(first.ask(get("/ping")).status, 200);  // the room was given back before
+    RawClient third(url);
+    EXPECT_EQ(third.ask(post("/echo", std::string(30'000, 'b'))).status, 200);
+}
+
+TEST_F(ServerTest, refuses_when_a_pool_is_full_and_serves_the_rest) {
+    options.store_threads = options.hashing_threads = options.pool_waiting_max = options.hashing_waiting_max = 1;
+    const std::string url = start();
+    for (const std::string_view path : {"/hold", "/hash"}) {
+        scene.open = false;
+        const std::size_t before = scene.entered;
+        RawClient running(url);
+        running.send(post(path, "{}"));
+        scene.wait_entered(before + 1);
+        RawClient a(url);
+        RawClient b(url);
+        a.send(post(path, "{}"));
+        b.send(post(path, "{}"));
+        // One of them waits in the pool; the other is refused and has the room of nobody.
+        std::future<RawAnswer> first = std::async(std::launch::async, [&] { return a.read_answer(); });
+        std::future<RawAnswer> second = std::async(std::launch::async, [&] { return b.read_answer(); });
+        RawClient other(url);
+        EXPECT_EQ(other.ask(get("/ping")).status, 200);
+        while (first.wait_for(Milliseconds{1}) != std::future_status::ready &&
+               second.wait_for(Milliseconds{1}) != std::future_status::ready) {
+        }
+        scene.let_go();
+        EXPECT_EQ(running.read_answer().status, 200);
+        EXPECT_EQ(first.get().status + second.get().status, 200 + 503);
+    }
+}
+
+TEST_F(ServerTest, answers_from_other_threads) {
+    options.io_threads = 2;
+    const std::string url = start();
+    std::vector<std::unique_ptr<RawClient>> clients;
+    for (int i = 0; i < 8; ++i) {
+        clients.push_back(std::make_unique<RawClient>(url));
+        clients.back()->send(post("/later", "{}") + get("/ping"));
+    }
+    for (Completion& done : scene.take_kept(8)) std::jthread([&done] { done(say("late")); });
+    for (const auto& client : clients) {
+        EXPECT_EQ(client->read_answer().body, "late");
+        EXPECT_EQ(client->read_answer().body, "pong");
+    }
+}
+
+TEST_F(ServerTest, drops_answers_for_clients_that_left_and_for_a_server_that_is_gone) {
+    const std::string url = start();
+    {
+        RawClient left(url);
+        left.send(post("/later", "{}"));
+        std::vector<Completion> first = scene.take_kept(1);
+        left.close();
+        first.front()(say("nobody listens"));
+    }
+    RawClient client(url);
+    client.send(post("/later", "{}"));
+    std::vector<Completion> kept = scene.take_kept(1);
+    server->stop(Milliseconds{0});
+    server.reset();
+    kept.front()(say("too late"));
+    EXPECT_TRUE(client.is_closed());
+}
+
+TEST_F(ServerTest, stops_by_answering_what_it_has_read) {
+    const std::string url = start();
+    RawClient idle(url);
+    EXPECT_EQ(idle.ask(get("/ping")).status, 200);
+    RawClient busy(url);
+    busy.send(post("/hold", "{}"));
+    RawClient waiting(url);
+    waiting.send(post("/later", "{}"));
+    scene.wait_entered(1);
+    std::vector<Completion> kept = scene.take_kept(1);
+    std::future<void> stopped = std::async(std::launch::async, [this] { server->stop(long_enough); });
+    EXPECT_TRUE(idle.is_closed());
+    EXPECT_THROW(RawClient{url}, std::runtime_error);
+    scene.let_go();
+    kept.front()(say("late"));
+    const RawAnswer held = busy.read_answer();
+    EXPECT_EQ(held.body, "held /hold");
+    EXPECT_TRUE(held.closes());
+    EXPECT_EQ(waiting.read_answer().body, "late");
+    busy.close();
+    waiting.close();
+    stopped.get();
+    server->stop(long_enough);
+}
+
+TEST_F(ServerTest, gives_up_the_drain_in_time) {
+    const std::string url = start();
+    RawClient client(url);
+    client.send(post("/later", "{}"));
+    std::vector<Completion> kept = scene.take_kept(1);
+    server->stop(shortly);
+    server.reset();
+    EXPECT_TRUE(client.is_closed());
+}
+
+TEST_F(ServerTest, waits_for_descriptors_when_there_are_none) {
+    const std::string url = start();
+    rlimit usual{};
+    getrlimit(RLIMIT_NOFILE, &usual);
+    RawClient early(url);
+    EXPECT_EQ(early.ask(get("/ping")).status, 200);
+    // The client's own end takes the last descriptor, so that the server's accept fails.
+    const int probe = dup(0);
+    close(probe);
+    const rlimit tight{static_cast<rlim_t>(probe) + 1, usual.rlim_max};
+    setrlimit(RLIMIT_NOFILE, &tight);
+    RawClient late(url);
+    late.send(get("/ping"));
+    while (log.count("accept-failed") == 0) std::this_thread::yield();
+    setrlimit(RLIMIT_NOFILE, &usual);
+    EXPECT_EQ(late.read_answer().body, "pong");
+}
+
+TEST_F(ServerTest, says_in_one_sentence_why_it_cannot_listen) {
+    const std::string url = start();
+    ServerOptions taken;
+    taken.port = static_cast<std::uint16_t>(std::stoi(url.substr(url.rfind(':') + 1)));
+    const auto second = Server::bind(taken, router, log);
+    ASSERT_FALSE(second);
+    EXPECT_EQ(second.error().code, ErrorCode::unavailable);
+    EXPECT_EQ(second.error().detail, "Port " + std::to_string(taken.port) +
+                                         " on 127.0.0.1 is in use; stop the other program or choose another with "
+                                         "--listen.");
+    for (const std::string address : {"192.0.2.1", "no.such.host.invalid", "::zz"}) {
+        ServerOptions foreign;
+        foreign.address = address;
+        foreign.port = 0;
+        const auto refused = Server::bind(foreign, router, log);
+        ASSERT_FALSE(refused) << address;
+        EXPECT_TRUE(refused.error().detail.ends_with(".")) << refused.error().detail;
+    }
+}
+
+TEST_F(ServerTest, listens_on_names_and_ipv6) {
+    const struct {
+        std::string address;
+        std::string prefix;
+    } cases[] = {{"localhost", "http://127.0.0.1:"}, {"0.0.0.0", "http://0.0.0.0:"}};
+    for (const auto& row : cases) {
+        options.address = row.address;
+        EXPECT_TRUE(start().starts_with(row.prefix)) << row.address;
+        RawClient client(server->url());
+        EXPECT_EQ(client.ask(get("/ping")).status, 200);
+    }
+    options.address = "[::1]";
+    options.port = 0;
+    const auto six = Server::bind(options, router, log);
+    if (!six) GTEST_SKIP() << "this machine has no IPv6: " << six.error().detail;
+    EXPECT_TRUE((*six)->url().starts_with("http://[::1]:"));
+}
+
+}  // namespace
+
+}  // namespace waybill::http
