@@ -84,11 +84,24 @@ TEST_F(SqliteDiskFailure, a_second_failed_sync_is_final) {
 TEST_F(SqliteDiskFailure, a_sync_that_fails_right_after_opening_again_is_final) {
     const StorePtr store = open();
     stock_up(*store);
-    disk_.fail(DiskStep::sync, SQLITE_IOERR_FSYNC, 0, for_ever, "-wal");
+    disk_.fail(DiskStep::sync, SQLITE_IOERR_FSYNC, 0, 1);
     EXPECT_EQ(place(*store, "o1").error().code, ErrorCode::outcome_unknown);
-    (void)place(*store, "o2");
+    EXPECT_EQ(log_.count("store-opened-again"), 1u);
+    disk_.fail(DiskStep::sync, SQLITE_IOERR_FSYNC, 0, 1);
+    EXPECT_EQ(place(*store, "o2").error().code, ErrorCode::outcome_unknown);
     EXPECT_EQ(fatal_, 1);
     EXPECT_EQ(place(*store, "o3").error().code, ErrorCode::unavailable);
+}
+
+TEST_F(SqliteDiskFailure, a_failed_sync_is_forgotten_after_a_good_commit) {
+    const StorePtr store = open();
+    stock_up(*store);
+    for (const std::string id : {"o1", "o2", "o3"}) {
+        disk_.fail(DiskStep::sync, SQLITE_IOERR_FSYNC, 0, 1);
+        EXPECT_EQ(place(*store, id).error().code, ErrorCode::outcome_unknown);
+        EXPECT_TRUE(place(*store, id + "-next"));
+    }
+    EXPECT_EQ(fatal_, 0);
 }
 
 TEST_F(SqliteDiskFailure, a_log_that_cannot_be_copied_fails_no_write_that_is_durable) {

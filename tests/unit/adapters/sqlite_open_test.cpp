@@ -72,6 +72,7 @@ TEST_F(SqliteOpen, keeps_everything_over_a_restart) {
 TEST_F(SqliteOpen, refuses_a_second_server_and_names_the_first) {
     const StorePtr first = open();
     const Result<StorePtr> second = try_open();
+    ASSERT_FALSE(second);
     expect_refusal(second, "Another Waybill server (process " + std::to_string(::getpid()) + ") uses ");
     EXPECT_THAT(second.error().detail, HasSubstr("--data-dir"));
 }

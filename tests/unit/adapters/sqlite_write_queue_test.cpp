@@ -89,11 +89,18 @@ TEST_F(SqliteWriteQueue, undoes_a_write_that_throws_and_nothing_else) {
 
 TEST_F(SqliteWriteQueue, throws_a_broken_constraint_to_the_one_that_broke_it) {
     const StorePtr store = open();
-    run_together(*store,
-                 {[&] { EXPECT_TRUE(put(*store, "a")); }, [&] { EXPECT_THROW((void)put(*store, "a"), SqliteError); },
-                  [&] { EXPECT_TRUE(put(*store, "b")); }});
-    EXPECT_THROW((void)put(*store, "a"), SqliteError) << "alone in its transaction";
+    const auto put_c_and_a = [&] {
+        EXPECT_THROW((void)store->write([](Transaction& transaction) -> Result<void> {
+            transaction.db.run("INSERT INTO locations VALUES ('c')");
+            transaction.db.run("INSERT INTO locations VALUES ('a')");
+            return {};
+        }),
+                     SqliteError);
+    };
+    run_together(*store, {[&] { EXPECT_TRUE(put(*store, "a")); }, put_c_and_a, [&] { EXPECT_TRUE(put(*store, "b")); }});
     EXPECT_EQ(count_locations(*store), 2);
+    put_c_and_a();
+    EXPECT_EQ(count_locations(*store), 2) << "alone in its transaction";
 }
 
 TEST_F(SqliteWriteQueue, refuses_beyond_its_limit) {
