@@ -1,7 +1,9 @@
 // The table of settings. A new one is a row here and a member of an options struct.
 #include <array>
+#include <stdexcept>
 
 #include "cli/config.hpp"
+#include "http/client_address.hpp"
 
 namespace waybill::cli {
 
@@ -139,6 +141,16 @@ Result<void> read_cors_origins(Config& config, std::string_view text) {
     return {};
 }
 
+Result<void> read_trusted_proxies(Config& config, std::string_view text) {
+    config.edge.trusted_proxies = parse_list(text);
+    try {
+        const http::TrustedProxies checked(config.edge.trusted_proxies);
+    } catch (const std::invalid_argument&) {
+        return fail(ErrorCode::validation_failed, "needs addresses or CIDR blocks such as 10.0.0.0/8");
+    }
+    return {};
+}
+
 Result<void> read_fulfilment_url(Config& config, std::string_view text) {
     if (!text.empty() && !text.starts_with("http://") && !text.starts_with("https://")) {
         return fail(ErrorCode::validation_failed, "needs an http or https address");
@@ -187,7 +199,7 @@ const std::vector<Setting> table{
      [](Config& c, Text t) { return store_value(parse_duration(t), c.shutdown_delay); }},
     {"cors-allow-origin", "", "ORIGINS", "exact origins of browser front ends, separated by commas", S::serving, read_cors_origins, {"CORS_ALLOW_ORIGIN"}},
     {"trusted-proxies", "", "ADDRESSES", "addresses or CIDR blocks whose X-Forwarded-For is believed", S::serving,
-     [](Config& c, Text t) { c.edge.trusted_proxies = parse_list(t); return Result<void>{}; }},
+     read_trusted_proxies},
 
     {"jwt-secret", "", "SECRET", "signs tokens; at least 32 characters; unset: one is made in the data directory", S::accounts, read_secret, {"JWT_SECRET"}, true},
     {"jwt-expires-in", "15m", "TIME", "life of an access token", S::accounts,
