@@ -284,5 +284,18 @@ TEST(BadInput, a_client_that_leaves_before_its_answer_has_its_order_once) {
     EXPECT_EQ(list_all(shop, customer.auth(), "/api/v1/orders").size(), 1u);
 }
 
+TEST(BadInput, connections_beyond_the_limit_are_closed_and_the_others_served) {
+    Shop shop({"--connections-max", "4"});
+    std::vector<HttpClient> kept;
+    for (int i = 0; i < 4; ++i) {
+        kept.push_back(shop.client());
+        EXPECT_EQ(kept.back().get("/livez").status, 200);
+    }
+    EXPECT_EQ(shop.client().get("/livez").status, 0);
+    for (HttpClient& client : kept) EXPECT_EQ(client.get("/livez").status, 200);
+    kept.pop_back();
+    EXPECT_TRUE(eventually([&] { return shop.client().get("/livez").status == 200; }));
+}
+
 }  // namespace
 }  // namespace waybill::system_test

@@ -383,5 +383,21 @@ TEST(Errors, a_request_id_is_kept_when_it_is_visible_ascii_and_replaced_otherwis
     }
 }
 
+TEST(Errors, limits_count_the_address_that_a_trusted_proxy_tells_and_no_other) {
+    const auto ask = [](Shop& shop, const std::string& address) {
+        return shop.client().get("/api/v1/products", {{"X-Forwarded-For", address}}).status;
+    };
+    Shop behind({"--rate-limit-api", "2/1h", "--trusted-proxies", "127.0.0.0/8"});
+    EXPECT_EQ(ask(behind, "192.0.2.1"), 200);
+    EXPECT_EQ(ask(behind, "192.0.2.1"), 200);
+    EXPECT_EQ(ask(behind, "192.0.2.1"), 429);
+    EXPECT_EQ(ask(behind, "198.51.100.7, 192.0.2.1"), 429) << "what the client wrote itself must not count";
+    EXPECT_EQ(ask(behind, "192.0.2.2"), 200);
+    Shop open({"--rate-limit-api", "2/1h"});
+    EXPECT_EQ(ask(open, "192.0.2.1"), 200);
+    EXPECT_EQ(ask(open, "192.0.2.2"), 200);
+    EXPECT_EQ(ask(open, "192.0.2.3"), 429);
+}
+
 }  // namespace
 }  // namespace waybill::system_test

@@ -239,5 +239,29 @@ TEST(Sessions, cors_is_off_unless_configured) {
     for (const auto& [name, value] : answer.headers) EXPECT_FALSE(name.starts_with("access-control")) << name;
 }
 
+TEST(Sessions, logs_hold_no_password_token_or_cookie) {
+    Shop shop({"--log-level", "debug", "--log-format", "json"});
+    const Customer customer = shop.register_customer();
+    const Customer again = log_in(shop, customer.email);
+    const Answer refreshed = refresh(shop, again.cookie);
+    (void)shop.client().post("/api/v1/auth/login", R"({"email":")" + customer.email + R"(","password":"hush-hush"})");
+    (void)shop.client().get("/api/v1/me?token=" + customer.token, customer.auth());
+    (void)shop.client().get("/evil\x1b[31m%0d%0aforged", customer.auth());
+    EXPECT_EQ(shop.client().post("/api/v1/orders", demo_order, customer.auth()).status, 201);
+    const std::string written = shop.log();
+    EXPECT_NE(written.find("/api/v1/orders"), std::string::npos) << "requests are not logged at all";
+    for (const std::string& hidden :
+         {std::string{"hush-hush"}, std::string{"secret\""}, customer.token, again.token, customer.cookie.substr(13),
+          cookie_of(refreshed).substr(13), std::string{"\x1b"}, std::string{"Bearer"}}) {
+        EXPECT_EQ(written.find(hidden), std::string::npos) << hidden;
+    }
+    std::size_t start = 0;
+    for (std::size_t end = 0; (end = written.find('\n', start)) != std::string::npos; start = end + 1) {
+        boost::system::error_code problem;
+        (void)boost::json::parse(written.substr(start, end - start), problem);
+        EXPECT_FALSE(problem) << written.substr(start, end - start);
+    }
+}
+
 }  // namespace
 }  // namespace waybill::system_test

@@ -162,5 +162,55 @@ TEST(Walk, lists_are_paged_newest_first_and_filtered) {
     EXPECT_TRUE(list_all(shop, customer.auth(), "/api/v1/orders?status=Failed").empty());
 }
 
+int rank_of(const std::string& status) {
+    if (status == "Pending") return 0;
+    return status == "Processing" ? 1 : 2;
+}
+
+// I6: neither the store nor the cache shows an older state after a newer one.
+TEST(Walk, what_a_reader_sees_of_an_order_never_goes_back) {
+    Shop shop;
+    const Customer customer = shop.register_customer();
+    HttpClient http = shop.client();
+    for (int round = 0; round < 10; ++round) {
+        const std::string id = http.post("/api/v1/orders", demo_order, customer.auth()).text("orderId");
+        run_parallel(4, [&](int) {
+            HttpClient reader = shop.client();
+            std::string last = "Pending";
+            EXPECT_TRUE(eventually([&] {
+                const std::string now = reader.get("/api/v1/orders/" + id, customer.auth()).text("status");
+                EXPECT_GE(rank_of(now), rank_of(last)) << now << " after " << last;
+                last = now;
+                return last == "Processed";
+            }));
+        });
+    }
+}
+
+TEST(Walk, requests_on_one_connection_are_answered_in_their_order) {
+    Shop shop;
+    HttpClient http = shop.client();
+    std::string requests;
+    for (int i = 0; i < 20; ++i) {
+        const std::string path = i % 2 == 0 ? "/livez" : "/api/v1/products";
+        requests += "GET " + path + " HTTP/1.1\r\nHost: a\r\nX-Request-Id: number-" + std::to_string(i) + "\r\n\r\n";
+    }
+    const std::string answers = http.exchange_raw(requests);
+    std::size_t from = 0;
+    for (int i = 0; i < 20; ++i) {
+        const std::size_t found = answers.find("X-Request-Id: number-" + std::to_string(i) + "\r\n", from);
+        ASSERT_NE(found, std::string::npos) << i << " is missing or out of order";
+        from = found;
+    }
+}
+
+TEST(Walk, metrics_with_an_address_of_their_own_are_not_served_to_customers) {
+    Shop shop({"--metrics-listen", "127.0.0.1:0"});
+    HttpClient http = shop.client();
+    expect_problem(http.get("/metrics"), 404, "not-found");
+    EXPECT_EQ(http.get("/readyz").status, 200);
+    EXPECT_EQ(shop.terminate(), 0) << shop.log();
+}
+
 }  // namespace
 }  // namespace waybill::system_test
