@@ -2,9 +2,7 @@
 
 #include <gtest/gtest.h>
 
-#include <future>
 #include <stdexcept>
-#include <thread>
 
 #include "tests/unit/worker/work_world.hpp"
 
@@ -27,16 +25,6 @@ FinishedTry try_one(WorkWorld& world, ClaimedWork work) {
     world.processing.begin(std::move(work), [&](FinishedTry one) { ended.push_back(std::move(one)); });
     EXPECT_EQ(ended.size(), 1u);
     return ended.at(0);
-}
-
-// Whether somebody who waits for `kind` is woken.
-bool wakes(WorkWorld& world, WorkKind kind) {
-    std::promise<void> woken;
-    const std::jthread waiter([&](const std::stop_token& stop) {
-        world.signal.wait(kind, std::chrono::hours(1), stop);
-        woken.set_value();
-    });
-    return woken.get_future().wait_for(std::chrono::seconds(10)) == std::future_status::ready;
 }
 
 TEST(Processing, has_the_places_of_its_adapters) {
@@ -153,11 +141,11 @@ TEST(Processing, wakes_the_mail_loop_when_an_order_is_or_may_be_settled) {
     const ClaimedWork work = claim(world).at(0);
     world.store.fail_next("settle_orders", 1, FlakyStore::Failure::after);
     EXPECT_EQ(world.processing.settle(orders, {{work, TryOutcome::done, ""}}).size(), 1u);
-    EXPECT_TRUE(wakes(world, mails));
+    EXPECT_TRUE(world.wakes(mails));
 
     world.place("o-2");
     EXPECT_TRUE(world.processing.settle(orders, {{claim(world).at(0), TryOutcome::done, ""}}).empty());
-    EXPECT_TRUE(wakes(world, mails));
+    EXPECT_TRUE(world.wakes(mails));
 }
 
 TEST(Processing, returns_what_could_not_be_written_and_can_be_later) {

@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <memory>
 #include <stdexcept>
 #include <thread>
 
@@ -343,6 +344,44 @@ TEST(WorkLoop, an_order_reaches_its_customer_without_polling) {
         world.signal.notify(orders);
         ASSERT_TRUE(world.mailer.wait_for_mails(i));
     }
+}
+
+TEST(WorkLoop, is_woken_by_a_try_that_ends_later) {
+    WorkWorld world;
+    world.fulfilment.hold();
+    WorkLoop loop = make_loop(world, orders);
+    world.place("o-1");
+    static_cast<void>(loop.step());
+    world.fulfilment.release_all();
+    EXPECT_TRUE(world.wakes(orders));
+}
+
+TEST(WorkLoop, does_not_spin_while_results_cannot_be_written) {
+    WorkWorld world;
+    WorkLoop loop = make_loop(world, orders);
+    world.store.fail_next("settle_orders", 1);
+    world.place("o-1");
+    EXPECT_EQ(loop.step(), 0ms);
+    EXPECT_GT(loop.step(), 0ms);
+    const OrderId second = world.place("o-2");
+    EXPECT_GT(loop.step(), 0ms) << "its try has ended, but nothing can be written before the pause is over";
+    world.clock.advance(500ms);
+    settle_down(loop);
+    EXPECT_EQ(world.status(second), OrderStatus::processed);
+}
+
+TEST(WorkLoop, a_try_that_ends_after_its_loop_touches_nothing) {
+    WorkWorld world;
+    world.fulfilment.hold();
+    world.place("o-1");
+    auto signal = std::make_unique<WorkSignal>();
+    {
+        WorkLoop loop(orders, {}, world.processing, world.store, world.clock, world.log, world.metrics, *signal);
+        static_cast<void>(loop.step());
+    }
+    signal.reset();
+    world.fulfilment.release_all();
+    EXPECT_EQ(world.status(OrderId{"o-1"}), OrderStatus::processing);
 }
 
 TEST(WorkLoop, finishes_what_is_in_flight_when_it_is_stopped_and_claims_nothing_more) {

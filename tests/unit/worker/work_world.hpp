@@ -1,8 +1,11 @@
 // A shop with one product, one customer and the doubles around them, on which claimed work is done.
 #pragma once
 
-#include <memory>
+#include <future>
+#include <stdexcept>
+#include <stop_token>
 #include <string>
+#include <thread>
 #include <utility>
 
 #include "app/mail_renderer.hpp"
@@ -49,6 +52,16 @@ struct WorkWorld {
         const StoreStats stats = memory.stats().value();
         const auto found = stats.work.find(kind);
         return found == stats.work.end() ? 0 : found->second.count;
+    }
+
+    // Whether somebody who waits for `kind` is woken.
+    bool wakes(WorkKind kind) {
+        std::promise<void> woken;
+        const std::jthread waiter([&](const std::stop_token& stop) {
+            signal.wait(kind, std::chrono::hours(1), stop);
+            woken.set_value();
+        });
+        return woken.get_future().wait_for(std::chrono::seconds(10)) == std::future_status::ready;
     }
 
     FakeClock clock;
