@@ -21,6 +21,8 @@ const std::string password = "correct horse";
 
 class AuthTest : public ::testing::Test {
 protected:
+    void SetUp() override { sessions.read_revocations(); }  // from now on what was checked is remembered
+
     [[nodiscard]] Registration asha() const { return {"Asha@Example.com", password, "Asha", "curl/8"}; }
 
     [[nodiscard]] Login registered() {
@@ -363,7 +365,6 @@ TEST_F(AuthTest, a_user_sees_its_own_account) {
 
 TEST_F(AuthTest, access_is_checked_without_the_store_once_it_was_checked_with_it) {
     const Login login = registered();
-    sessions.read_revocations();
     EXPECT_FALSE(auth.check_access_now(login.access_token));
     EXPECT_TRUE(auth.check_access(login.access_token));
     const auto now = auth.check_access_now(login.access_token);

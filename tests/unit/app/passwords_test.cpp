@@ -84,6 +84,16 @@ TEST(Bcrypt, hashes_of_imported_users_verify) {
     }
 }
 
+// Of 72 times x: what the systems of imported users made of every longer password, too.
+const std::string bcrypt_of_72 = "$2b$05$CCCCCCCCCCCCCCCCCCCCC.D7RDOYXakZhsFmh/LdqQNx0kQ424AFS";
+
+TEST(Bcrypt, counts_72_octets_of_a_password_and_takes_none_that_is_too_long_for_us) {
+    EXPECT_FALSE(verify_password(std::string(71, 'x'), bcrypt_of_72));
+    EXPECT_TRUE(verify_password(std::string(72, 'x'), bcrypt_of_72));
+    EXPECT_TRUE(verify_password(std::string(128, 'x'), bcrypt_of_72));
+    EXPECT_FALSE(verify_password(std::string(129, 'x'), bcrypt_of_72));
+}
+
 TEST(Bcrypt, a_zero_does_not_end_the_password) {
     EXPECT_FALSE(verify_password(std::string("U*U\0tail", 8), bcrypt_hash));
 }
@@ -119,7 +129,7 @@ TEST(Passwords, verify_against_nothing_else) {
     }
 }
 
-TEST(Passwords, are_hashed_again_when_their_hash_is_bcrypt_or_weaker) {
+TEST(Passwords, are_hashed_again_when_their_hash_is_bcrypt_weaker_or_out_of_bounds) {
     const struct {
         std::string hash;
         PasswordCost cost;
@@ -131,6 +141,8 @@ TEST(Passwords, are_hashed_again_when_their_hash_is_bcrypt_or_weaker) {
         {hash_of("x"), {.memory_kib = 32, .iterations = 1}, false},
         {reference, PasswordCost{}, false},
         {bcrypt_hash, cheap, true},
+        {"$argon2id$v=19$m=1048577,t=1,p=1$c29tZXNhbHQ$CTFhFdXPJO1aFaMaO6Mm5c8y7cJHAph8ArZWb2GRPPc", cheap, true},
+        {"$argon2id$v=19$m=64,t=65,p=1$c29tZXNhbHQ$CTFhFdXPJO1aFaMaO6Mm5c8y7cJHAph8ArZWb2GRPPc", cheap, true},
         {"", cheap, true},
     };
     for (const auto& c : cases) EXPECT_EQ(needs_rehash(c.hash, c.cost), c.expected) << c.hash;

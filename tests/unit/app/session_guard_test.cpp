@@ -4,6 +4,7 @@
 
 #include <functional>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include "tests/support/fake_clock.hpp"
@@ -26,7 +27,12 @@ public:
         if (after_find) after_find();
         return found;
     }
+    [[nodiscard]] Result<std::vector<SessionId>> list_revoked_sessions(Milliseconds back) override {
+        last_back = back;
+        return MemoryStore::list_revoked_sessions(back);
+    }
     std::function<void()> after_find;
+    Milliseconds last_back{};
 };
 
 class SessionGuardTest : public ::testing::Test {
@@ -49,6 +55,14 @@ protected:
     void revoke(const SessionId& id) { ASSERT_TRUE(rows.revoke_session(user, id)); }
 
     void forget(const SessionId& id) { guard.forget({&id, 1}); }
+
+    // Time in which revocations are read once a second, as they should be.
+    void pass_seconds(int seconds) {
+        for (int i = 0; i < seconds; ++i) {
+            clock.advance(Milliseconds{1'000});
+            guard.read_revocations();
+        }
+    }
 
     [[nodiscard]] std::size_t reads() const { return store.calls("find_session"); }
 
@@ -100,6 +114,9 @@ TEST_F(SessionGuardTest, a_session_that_was_revoked_here_is_over_at_once) {
     EXPECT_EQ(guard.is_live_now(first), false);
     EXPECT_FALSE(guard.check(first));
     EXPECT_EQ(guard.is_live_now(second), true);
+    pass_seconds(60);
+    EXPECT_NE(guard.is_live_now(first), true);
+    EXPECT_EQ(guard.is_live_now(second), true);
 }
 
 TEST_F(SessionGuardTest, one_that_was_revoked_elsewhere_is_over_at_the_next_reading) {
@@ -109,6 +126,18 @@ TEST_F(SessionGuardTest, one_that_was_revoked_elsewhere_is_over_at_the_next_read
     clock.advance(Milliseconds{1'000});
     guard.read_revocations();
     EXPECT_EQ(guard.is_live_now(first), false);
+}
+
+TEST_F(SessionGuardTest, each_reading_overlaps_the_one_before) {
+    clock.advance(Milliseconds{700});
+    guard.read_revocations();
+    EXPECT_EQ(rows.last_back, Milliseconds{10'700});
+    clock.advance(Milliseconds{5'000});
+    store.fail_next("list_revoked_sessions", 1);
+    guard.read_revocations();
+    clock.advance(Milliseconds{300});
+    guard.read_revocations();
+    EXPECT_EQ(rows.last_back, Milliseconds{15'300});
 }
 
 TEST_F(SessionGuardTest, each_check_asks_the_store_when_revocations_were_not_read_for_too_long) {
@@ -187,6 +216,18 @@ TEST_F(SessionGuardTest, a_reader_that_saw_it_alive_cannot_bring_it_back) {
     EXPECT_TRUE(guard.check(first));  // it was alive when it was read
     EXPECT_EQ(guard.is_live_now(first), false);
     EXPECT_FALSE(guard.check(first));
+    pass_seconds(60);
+    EXPECT_EQ(guard.is_live_now(first), std::nullopt);
+}
+
+TEST_F(SessionGuardTest, nor_does_it_come_back_when_its_tombstone_is_dropped) {
+    rows.after_find = [&] {
+        rows.after_find = nullptr;
+        forget(first);  // no later reading names it
+    };
+    EXPECT_TRUE(guard.check(first));
+    pass_seconds(60);
+    EXPECT_EQ(guard.is_live_now(first), std::nullopt);
 }
 
 TEST_F(SessionGuardTest, nor_when_the_revocation_was_read_meanwhile) {
@@ -205,8 +246,7 @@ TEST_F(SessionGuardTest, nor_when_the_reader_was_slower_than_any_tombstone) {
         rows.after_find = nullptr;
         revoke(first);
         forget(first);
-        clock.advance(Milliseconds{60'000});
-        guard.read_revocations();
+        pass_seconds(60);
     };
     EXPECT_TRUE(guard.check(first));
     EXPECT_EQ(guard.is_live_now(first), std::nullopt);
@@ -218,7 +258,6 @@ TEST_F(SessionGuardTest, nor_when_more_were_revoked_than_there_may_be_tombstones
     for (int i = 0; i < 250; ++i) many.push_back(SessionId{"many" + std::to_string(i)});
     rows.after_find = [&] {
         rows.after_find = nullptr;
-        clock.advance(Milliseconds{1});
         revoke(first);
         forget(first);
         guard.forget(many);
@@ -246,6 +285,24 @@ TEST_F(SessionGuardTest, a_tombstone_is_dropped_when_no_reader_can_be_that_late)
     clock.advance(Milliseconds{1});
     EXPECT_EQ(guard.is_live_now(first), std::nullopt);
     EXPECT_TRUE(guard.check(first));
+}
+
+TEST_F(SessionGuardTest, may_be_asked_and_told_by_many_threads) {
+    std::vector<std::jthread> threads;
+    for (int thread = 0; thread < 4; ++thread) {
+        threads.emplace_back([&, thread] {
+            for (int i = 0; i < 100; ++i) {
+                const SessionId id{"t" + std::to_string(thread) + "-" + std::to_string(i)};
+                add_session(id);
+                EXPECT_TRUE(guard.check(id));
+                EXPECT_TRUE(guard.check(second));
+                revoke(id);
+                forget(id);
+                EXPECT_FALSE(guard.check(id));
+                guard.read_revocations();
+            }
+        });
+    }
 }
 
 TEST_F(SessionGuardTest, more_sessions_than_it_may_remember_are_still_answered_right) {
