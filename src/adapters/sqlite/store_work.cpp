@@ -1,5 +1,6 @@
 // Work items: claim, send, retry, extend.
 #include <algorithm>
+#include <iterator>
 
 #include "adapters/sqlite/order_steps.hpp"
 #include "adapters/sqlite/sqlite_store.hpp"
@@ -164,10 +165,11 @@ Result<std::vector<SentWork>> SqliteStore::mark_sent(std::size_t max, std::size_
         auto& [db, now] = transaction;
         const std::size_t sent = count_sent(db);
         const std::size_t places = window > sent ? window - sent : 0;
-        std::vector<WorkItem> items = select_unanswered(db, max, now, resend_after);
-        std::ranges::move(select_unsent(db, std::min(max, places), now, resend_after, options_.lease_ahead_max),
-                          std::back_inserter(items));
-        std::ranges::stable_sort(items, {}, &WorkItem::ready_at);
+        const std::vector<WorkItem> again = select_unanswered(db, max, now, resend_after);
+        const std::vector<WorkItem> fresh =
+            select_unsent(db, std::min(max, places), now, resend_after, options_.lease_ahead_max);
+        std::vector<WorkItem> items;
+        std::ranges::merge(again, fresh, std::back_inserter(items), {}, &WorkItem::ready_at, &WorkItem::ready_at);
         items.resize(std::min(items.size(), max));
 
         std::vector<SentWork> marked;
