@@ -11,19 +11,17 @@ namespace {
 
 namespace json = boost::json;
 
-std::string decode_base64(std::string_view text) {
-    static constexpr std::string_view alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+std::string decode_quoted_printable(std::string_view text) {
     std::string out;
-    unsigned bits = 0;
-    int count = 0;
-    for (const char c : text) {
-        const std::size_t value = alphabet.find(c);
-        if (value == std::string_view::npos) continue;
-        bits = (bits << 6 | static_cast<unsigned>(value)) & 0xffffffu;
-        count += 6;
-        if (count < 8) continue;
-        count -= 8;
-        out += static_cast<char>(bits >> count & 0xffu);
+    for (std::size_t i = 0; i < text.size(); ++i) {
+        if (text[i] != '=') {
+            if (text[i] != '\r') out += text[i];
+        } else if (text.substr(i + 1, 2) == "\r\n") {
+            i += 2;
+        } else {
+            out += static_cast<char>(std::stoi(std::string{text.substr(i + 1, 2)}, nullptr, 16));
+            i += 2;
+        }
     }
     return out;
 }
@@ -33,8 +31,9 @@ std::string decoded_part(const std::string& mail, std::string_view type) {
     if (head == std::string::npos) return {};
     const std::size_t body = mail.find("\r\n\r\n", head);
     if (body == std::string::npos) return {};
-    EXPECT_NE(mail.substr(head, body - head).find("base64"), std::string::npos) << "a part is not base64";
-    return decode_base64(std::string_view{mail}.substr(body, mail.find("\r\n--", body) - body));
+    EXPECT_NE(mail.substr(head, body - head).find("quoted-printable"), std::string::npos)
+        << "a part is not quoted-printable";
+    return decode_quoted_printable(std::string_view{mail}.substr(body, mail.find("\r\n--", body) - body));
 }
 
 }  // namespace

@@ -130,6 +130,12 @@ void Shop::start() {
 
 void Shop::signal(int number) const { ::kill(pid_, number); }
 
+void Shop::pause() const {
+    signal(SIGSTOP);
+    int status = 0;
+    if (::waitpid(pid_, &status, WUNTRACED) != pid_ || !WIFSTOPPED(status)) throw std::runtime_error("it did not stop");
+}
+
 void Shop::kill() {
     signal(SIGKILL);
     (void)wait_for_exit();

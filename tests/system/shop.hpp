@@ -64,6 +64,7 @@ public:
     void start();
     void kill();  // SIGKILL
     void signal(int number) const;
+    void pause() const;  // SIGSTOP; every thread stands still when it returns
 
     // Waits for the end; 128 + signal when it was killed; empty after `timeout_ms`.
     std::optional<int> wait_for_exit(int timeout_ms = 15'000);
