@@ -104,11 +104,11 @@ mustache::data order_values(const Order& order, const MailRenderer::Options& opt
 std::string part(std::string_view type, const std::string& text) {
     std::string out = "Content-Type: ";
     out += type;
-    out += "; charset=utf-8\r\nContent-Transfer-Encoding: base64\r\n\r\n";
-    return out + mime::encode_base64_lines(mime::with_crlf(mime::clean_text(text, true)));
+    out += "; charset=utf-8\r\nContent-Transfer-Encoding: quoted-printable\r\n\r\n";
+    return out + mime::encode_quoted_printable(mime::clean_text(text, true));
 }
 
-// Parts are base64, which has no '_' and so cannot hold the boundary.
+// Parts are quoted-printable, where a '=' is never followed by '_', so they cannot hold the boundary.
 std::string multipart(const std::string& identity, const std::string& text, const std::string& html) {
     const std::string boundary = "=_" + identity.substr(0, boundary_identity_max);
     std::string out = "Content-Type: multipart/alternative;\r\n boundary=\"" + boundary + "\"\r\n\r\n";

@@ -34,7 +34,7 @@ public:
     ~MailRenderer();
 
     // The order must be terminal. Sets X-Waybill-Mail-Id, Message-ID, Date and MIME boundaries from
-    // the identity and the order's times; parts are text and HTML, base64 (RFC 2045), the subject an
+    // the identity and the order's times; parts are text and HTML, quoted-printable (RFC 2045), the subject an
     // encoded word where it must be (RFC 2047).
     [[nodiscard]] Mail render(const Order& order, const std::string& to) const;
 

@@ -11,7 +11,7 @@ namespace {
 
 constexpr std::string_view base64_digits = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
 constexpr std::string_view replacement_character = "\xef\xbf\xbd";
-constexpr std::size_t body_line_octets = 57;  // 76 characters
+constexpr std::size_t body_line_max = 76;
 constexpr std::size_t header_line_max = 76;
 constexpr std::size_t encoded_word_octets = 42;  // 56 characters and "=?UTF-8?B?" "?=": below 75
 constexpr std::size_t address_length_max = 320;
@@ -82,6 +82,34 @@ std::string encoded_words(std::string_view text) {
     return out;
 }
 
+// The last of a line may be neither space nor tab, which a carrier may take away.
+bool is_quoted_as_itself(char c, bool last) {
+    if (c == ' ' || c == '\t') return !last;
+    return c > ' ' && c <= '~' && c != '=';
+}
+
+void append_quoted_line(std::string& out, std::string_view line) {
+    constexpr std::string_view hex_digits = "0123456789ABCDEF";
+    std::size_t column = 0;
+    for (std::size_t i = 0; i < line.size(); ++i) {
+        const bool as_itself = is_quoted_as_itself(line[i], i + 1 == line.size());
+        const std::size_t width = as_itself ? 1 : 3;
+        if (column + width > body_line_max - 1) {
+            out += "=\r\n";
+            column = 0;
+        }
+        column += width;
+        if (as_itself) {
+            out += line[i];
+        } else {
+            out += '=';
+            out += hex_digits[octet(line, i) >> 4];
+            out += hex_digits[octet(line, i) & 15];
+        }
+    }
+    out += "\r\n";
+}
+
 std::string trim(std::string text) {
     const std::size_t first = text.find_first_not_of(' ');
     if (first == std::string::npos) return {};
@@ -99,13 +127,13 @@ std::string quoted_string(std::string_view text) {
 
 }  // namespace
 
-std::string encode_base64_lines(std::string_view bytes) {
+std::string encode_quoted_printable(std::string_view text) {
     std::string out;
-    while (!bytes.empty()) {
-        const std::size_t size = std::min(bytes.size(), body_line_octets);
-        out += encode_base64(bytes.substr(0, size));
-        out += "\r\n";
-        bytes.remove_prefix(size);
+    out.reserve(text.size() + text.size() / 8);
+    while (!text.empty()) {
+        const std::size_t end = text.find('\n');
+        append_quoted_line(out, text.substr(0, end));
+        text.remove_prefix(end == std::string_view::npos ? text.size() : end + 1);
     }
     return out;
 }
@@ -124,16 +152,6 @@ std::string clean_text(std::string_view text, bool keep_lines) {
             out += text.substr(0, size);
         }
         text.remove_prefix(std::max<std::size_t>(size, 1));
-    }
-    return out;
-}
-
-std::string with_crlf(std::string_view text) {
-    std::string out;
-    out.reserve(text.size() + text.size() / 32);
-    for (const char c : text) {
-        if (c == '\n') out += '\r';
-        out += c;
     }
     return out;
 }

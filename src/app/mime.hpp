@@ -9,15 +9,13 @@
 
 namespace waybill::mime {
 
-// Base64 in lines of 76 characters, each ended by CRLF.
-[[nodiscard]] std::string encode_base64_lines(std::string_view bytes);
+// Quoted-printable (RFC 2045, 6.7) of a text with LF line ends: lines of at most 76 characters, each
+// ended by CRLF. A person can read it in the file, and no line is too long for SMTP.
+[[nodiscard]] std::string encode_quoted_printable(std::string_view text);
 
 // Valid UTF-8 without control characters: those become spaces, what is not UTF-8 becomes U+FFFD.
 // With `keep_lines` LF and tabs stay.
 [[nodiscard]] std::string clean_text(std::string_view text, bool keep_lines = false);
-
-// LF to CRLF, the line end of a text part.
-[[nodiscard]] std::string with_crlf(std::string_view text);
 
 // "<name>: <text>" and CRLF. `text` is cleaned, so that it stays one header; where it is not short
 // printable ASCII it becomes folded encoded words.

@@ -8,18 +8,24 @@
 namespace waybill::mime {
 namespace {
 
-TEST(Mime, encodes_base64_as_rfc_4648_says) {
-    EXPECT_EQ(encode_base64_lines(""), "");
-    EXPECT_EQ(encode_base64_lines("f"), "Zg==\r\n");
-    EXPECT_EQ(encode_base64_lines("fo"), "Zm8=\r\n");
-    EXPECT_EQ(encode_base64_lines("foo"), "Zm9v\r\n");
-    EXPECT_EQ(encode_base64_lines("foobar"), "Zm9vYmFy\r\n");
-    EXPECT_EQ(encode_base64_lines("\xff\xfe\xfd"), "//79\r\n");
+TEST(Mime, quoted_printable_keeps_what_a_person_can_read) {
+    const struct {
+        std::string_view text, encoded;
+    } rows[] = {{"", ""},
+                {"Hello, you", "Hello, you\r\n"},
+                {"two\nlines\n", "two\r\nlines\r\n"},
+                {"a\n\nb", "a\r\n\r\nb\r\n"},
+                {"1=1", "1=3D1\r\n"},
+                {"Kaf\xc3\xa9", "Kaf=C3=A9\r\n"},
+                {"ends with a space \n", "ends with a space=20\r\n"},
+                {"and a tab\t", "and a tab=09\r\n"}};
+    for (const auto& row : rows) EXPECT_EQ(encode_quoted_printable(row.text), row.encoded) << row.text;
 }
 
-TEST(Mime, breaks_base64_after_76_characters) {
-    EXPECT_EQ(encode_base64_lines(std::string(57, '\0')), std::string(76, 'A') + "\r\n");
-    EXPECT_EQ(encode_base64_lines(std::string(58, '\0')), std::string(76, 'A') + "\r\nAA==\r\n");
+TEST(Mime, quoted_printable_breaks_lines_after_76_characters) {
+    EXPECT_EQ(encode_quoted_printable(std::string(75, 'a')), std::string(75, 'a') + "\r\n");
+    EXPECT_EQ(encode_quoted_printable(std::string(76, 'a')), std::string(75, 'a') + "=\r\na\r\n");
+    EXPECT_EQ(encode_quoted_printable(std::string(74, 'a') + "="), std::string(74, 'a') + "=\r\n=3D\r\n");
 }
 
 TEST(Mime, cleans_control_characters_and_what_is_not_utf8) {
@@ -106,8 +112,6 @@ TEST(Mime, formats_dates_as_rfc_5322_says) {
     EXPECT_EQ(format_date(from_unix_ms(1'798'761'599'999)), "Thu, 31 Dec 2026 23:59:59 +0000");
     EXPECT_EQ(format_date(from_unix_ms(1'709'210'096'000)), "Thu, 29 Feb 2024 12:34:56 +0000");
 }
-
-TEST(Mime, ends_lines_of_text_with_crlf) { EXPECT_EQ(with_crlf("a\n\nb"), "a\r\n\r\nb"); }
 
 }  // namespace
 }  // namespace waybill::mime
