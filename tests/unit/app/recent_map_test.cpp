@@ -48,7 +48,11 @@ TEST(RecentMap, erases_from_both_halves) {
         EXPECT_EQ(map.find(key), nullptr);
     }
     EXPECT_NE(map.find("b"), nullptr);
-    map.put("c", 1);
+}
+
+TEST(RecentMap, clears_both_halves) {
+    RecentMap<int> map(4);
+    for (const char* key : {"a", "b", "c"}) map.put(key, 1);
     map.clear();
     EXPECT_EQ(map.size(), 0U);
 }
