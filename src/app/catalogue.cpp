@@ -250,7 +250,6 @@ Result<StockChanged> Catalogue::State::change_stock(const StockChange& change) {
     std::vector<FieldProblem> problems;
     check_stock_change(change, problems);
     if (auto valid = as_result(std::move(problems)); !valid) return fail(std::move(valid.error()));
-    if (!is_valid_id(change.product_id.text)) return fail(ErrorCode::unknown_product, "There is no such product.");
     if (!is_valid_location(change.location)) {
         return fail(ErrorCode::unknown_location, "A location is 1 to 64 characters of A-Z, a-z, 0-9, _ and -.");
     }

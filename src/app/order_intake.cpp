@@ -212,10 +212,9 @@ std::size_t OrderIntake::State::next_batch_size() {
 std::vector<Result<PlacedOrder>> OrderIntake::State::place(std::span<const NewOrder> orders) {
     const SteadyTime begun = clock_.steady_now();
     std::vector<Result<PlacedOrder>> results;
-    std::string reason;
+    std::string reason = "the store did not answer every order";
     try {
         results = store_.place_orders(orders);
-        if (results.size() != orders.size()) reason = "the store did not answer every order";
     } catch (const std::exception& error) {
         reason = error.what();
     } catch (...) {
@@ -223,7 +222,7 @@ std::vector<Result<PlacedOrder>> OrderIntake::State::place(std::span<const NewOr
     }
     metrics_.order_batch_size.Observe(static_cast<double>(orders.size()));
     metrics_.order_commit_seconds.Observe(std::chrono::duration<double>(clock_.steady_now() - begun).count());
-    if (reason.empty() && results.size() == orders.size()) return results;
+    if (results.size() == orders.size()) return results;
     log_.write(LogLevel::error, "order-batch-failed", {{"orders", std::to_string(orders.size())}, {"reason", reason}});
     const Error unknown{ErrorCode::outcome_unknown, "The commit ended without an answer: the order may be placed."};
     return std::vector<Result<PlacedOrder>>(orders.size(), fail(unknown));
@@ -314,7 +313,7 @@ void OrderIntake::State::answer_late(std::vector<LateAnswer>& late) {
 // The other answers of a batch do not depend on the one whose receiver throws.
 void OrderIntake::State::answer(Done& done, Result<PlacedOrder> result) {
     try {
-        std::exchange(done, nullptr)(std::move(result));
+        done(std::move(result));
     } catch (const std::exception& error) {
         log_.write(LogLevel::error, "order-answer-failed", {{"reason", error.what()}});
     } catch (...) {

@@ -37,6 +37,24 @@ TEST(WorkSignal, wakes_who_waits) {
     EXPECT_TRUE(waiter.ends());
 }
 
+TEST(WorkSignal, loses_no_signal_between_two_that_wait_for_each_other) {
+    constexpr int rounds = 1'000;
+    WorkSignal signal;
+    std::stop_source stop;
+    const auto play = [&signal, token = stop.get_token()](WorkKind mine, WorkKind theirs) {
+        for (int i = 0; i < rounds; ++i) {
+            signal.wait(mine, long_time, token);
+            signal.notify(theirs);
+        }
+    };
+    auto first = std::async(std::launch::async, play, WorkKind::process_order, WorkKind::send_mail);
+    auto second = std::async(std::launch::async, play, WorkKind::send_mail, WorkKind::process_order);
+    signal.notify(WorkKind::process_order);
+    EXPECT_EQ(first.wait_for(patience), std::future_status::ready);
+    EXPECT_EQ(second.wait_for(patience), std::future_status::ready);
+    stop.request_stop();
+}
+
 TEST(WorkSignal, keeps_a_signal_until_the_next_wait) {
     WorkSignal signal;
     signal.notify(WorkKind::send_mail);
