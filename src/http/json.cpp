@@ -195,7 +195,8 @@ Parsed parse(bj::basic_parser<Handler>& parser, std::string_view text) {
     return parsed;
 }
 
-// The same document with U+FFFD for every escaped surrogate, paired or not.
+// The same document with U+FFFD for every escaped surrogate, paired or not. What only looks like one,
+// behind an escaped backslash, is as valid before as after.
 std::string without_surrogates(std::string text) {
     for (std::size_t i = 0; i + 1 < text.size(); ++i) {
         if (text[i] != '\\') continue;
@@ -205,7 +206,6 @@ std::string without_surrogates(std::string text) {
                                std::string_view("89abcdefABCDEF").contains(escape[3]) && is_hex(escape[4]) &&
                                is_hex(escape[5]);
         if (surrogate) text.replace(i, 6, "\\uFFFD");
-        ++i;  // the escaped character is no backslash of its own
     }
     return text;
 }

@@ -18,9 +18,10 @@ Response order_response(const Services& services, const Order& order) {
     return json_response(200, json);
 }
 
-// The first answer and its replays are the same bytes, because both are made of the order as placed.
-Response placed_response(const Currency& currency, PlacedOrder placed) {
-    const Order order = as_placed(std::move(placed.order));
+// The first answer and its replays are the same bytes: the store hands out the order as it was
+// placed, whatever came after.
+Response placed_response(const Currency& currency, const PlacedOrder& placed) {
+    const Order& order = placed.order;
     JsonWriter json;
     json.reserve(order_size_hint(order));
     write_order(json, order, currency, "Order created successfully");
@@ -42,7 +43,7 @@ void place_order(const Services& services, const Exchange& exchange, Completion 
     // The request stays until the response is there; the exchange need not.
     auto answer = [&request, &currency = services.edge.currency,
                    hand_over = std::move(completion)](Result<PlacedOrder> placed) mutable {
-        hand_over(placed ? placed_response(currency, std::move(*placed)) : problem(request, placed.error(), currency));
+        hand_over(placed ? placed_response(currency, *placed) : problem(request, placed.error(), currency));
     };
     services.ordering.place(exchange.caller, std::move(*order), std::move(answer));
 }
