@@ -89,7 +89,7 @@ struct CommandLine {
     int status = exit_ok;
 
     CommandLine() {
-        app.require_subcommand(1);
+        app.require_subcommand(0, 1);  // none is refused later, so that a mistyped one is named first
         app.set_version_flag("--version", "waybill 0.1.0");
         app.footer(
             "Every setting is a flag, an environment variable and a line of .env, in that order.\n"
@@ -154,6 +154,7 @@ int run_command_line(int argc, char** argv) {
         CommandLine line;
         try {
             line.app.parse(argc, argv);
+            if (line.app.get_subcommands().empty()) throw CLI::RequiredError("A command");
         } catch (const CLI::Success& shown) {
             return line.app.exit(shown);
         } catch (const CLI::ParseError& wrong) {
