@@ -154,7 +154,7 @@ TEST(CommandLine, mistakes_are_2_and_name_the_key) {
         std::string named;
     };
     for (const Case& mistake :
-         std::vector<Case>{{{}, "ubcommand"},
+         std::vector<Case>{{{}, "command"},
                            {{"nonsense"}, "nonsense"},
                            {{"serve", "--nonsense", "1"}, "--nonsense"},
                            {{"serve", "--listen", "nonsense:port"}, "--listen"},
