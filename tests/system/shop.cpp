@@ -21,6 +21,8 @@ namespace waybill::system_test {
 
 namespace {
 
+constexpr int command_timeout_ms = 30'000;
+
 std::filesystem::path make_folder() {
     std::string path = (std::filesystem::temp_directory_path() / "waybill-system-XXXXXX").string();
     if (::mkdtemp(path.data()) == nullptr) throw std::runtime_error("no temporary folder");
@@ -74,7 +76,10 @@ ProcessResult run_waybill(const std::vector<std::string>& arguments, const std::
     const int err = open_file(folder / "err", O_WRONLY | O_CREAT);
     const pid_t pid = spawn(arguments, environment, folder, in, out, err);
     int status = 0;
-    ::waitpid(pid, &status, 0);
+    if (!eventually([&] { return ::waitpid(pid, &status, WNOHANG) == pid; }, command_timeout_ms)) {
+        ::kill(pid, SIGKILL);
+        ::waitpid(pid, &status, 0);
+    }
     ::close(in);
     ::close(out);
     ::close(err);

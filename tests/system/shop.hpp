@@ -20,7 +20,7 @@ struct ProcessResult {
     std::string err;
 };
 
-// Runs the binary to its end; `input` goes to its standard input.
+// Runs the binary to its end, or kills it after 30 s; `input` goes to its standard input.
 ProcessResult run_waybill(const std::vector<std::string>& arguments, const std::string& input = {},
                           const std::vector<std::string>& environment = {});
 
