@@ -141,7 +141,7 @@ MailText read_mail(const std::filesystem::path& path) {
 }
 
 MailText await_mail(Shop& shop, const std::string& order_id, const std::string& state) {
-    const std::string name = order_id + "-" + state;
+    const std::string name = order_id + "-" + state + ".eml";
     EXPECT_TRUE(eventually([&] { return !shop.mails(name).empty(); })) << "no mail " << name;
     const auto found = shop.mails(order_id);
     EXPECT_EQ(found.size(), 1u);

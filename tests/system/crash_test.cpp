@@ -111,7 +111,7 @@ void expect_settled_and_conserved(Shop& shop, const Customer& customer, const Cu
     for (const auto& order : found) {
         std::string state = text_of(order, "status");
         state[0] = static_cast<char>(state[0] - 'A' + 'a');
-        EXPECT_EQ(shop.mails(text_of(order, "orderId") + "-" + state).size(), 1u);
+        EXPECT_EQ(shop.mails(text_of(order, "orderId") + "-" + state + ".eml").size(), 1u);
     }
 }
 

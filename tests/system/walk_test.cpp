@@ -46,11 +46,11 @@ TEST(Walk, an_order_is_priced_processed_and_mailed) {
 
     await_status(shop, customer.auth(), id, "Processed", soon_ms);
     const long processed_ms = ms_since(answered);
-    ASSERT_TRUE(eventually([&] { return shop.mails(id + "-processed").size() == 1; }, soon_ms));
+    ASSERT_TRUE(eventually([&] { return shop.mails(id + "-processed.eml").size() == 1; }, soon_ms));
     std::printf("from 201 to Processed %ld ms, to the mail %ld ms\n", processed_ms, ms_since(answered));
     const MailText mail = await_mail(shop, id, "processed");
     EXPECT_NE(mail.head.find("To: example@gmail.com"), std::string::npos) << mail.head;
-    EXPECT_NE(mail.head.find("X-Waybill-Mail-Id: " + id + "-processed"), std::string::npos) << mail.head;
+    EXPECT_NE((mail.head + "\r\n").find("X-Waybill-Mail-Id: " + id + "-processed\r\n"), std::string::npos) << mail.head;
     EXPECT_NE(mail.head.find("Subject: "), std::string::npos);
     for (const std::string* part : {&mail.text, &mail.html}) {
         EXPECT_NE(part->find(id), std::string::npos) << *part;
