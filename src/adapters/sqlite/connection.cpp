@@ -129,7 +129,8 @@ void Connection::configure(Mode mode) {
     sqlite3_busy_timeout(db_, mode == Mode::write ? writer_busy_ms : reader_busy_ms);
     execute("PRAGMA temp_store=MEMORY; PRAGMA mmap_size=0; PRAGMA trusted_schema=OFF; PRAGMA cell_size_check=ON;");
     if (mode == Mode::read) return;
-    execute("PRAGMA page_size=4096; PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL;");
+    // The default of 2 MB is less than a busy batch writes, and every page too many is written twice.
+    execute("PRAGMA page_size=4096; PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA cache_size=-32768;");
     sqlite3_wal_autocheckpoint(db_, automatic_checkpoint_off);
     sqlite3_wal_hook(
         db_,
