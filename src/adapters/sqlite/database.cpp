@@ -1,5 +1,7 @@
 #include "adapters/sqlite/database.hpp"
 
+#include <algorithm>
+
 #include "adapters/sqlite/data_dir.hpp"
 
 namespace waybill::sqlite {
@@ -69,7 +71,10 @@ Result<void> Database::make_ready() {
     if (health_ == Health::good) return {};
     if (health_ == Health::lost) return not_trusted();
     try {
-        reopen();
+        if (!reopen()) {
+            log_.write(LogLevel::warn, "store-not-yet-trusted", {{"reason", "readers are still in use"}});
+            return not_trusted();
+        }
         const int code = checkpoint_all();
         if (code == SQLITE_OK) {
             readers_.reopen();
@@ -89,8 +94,8 @@ Result<void> Database::make_ready() {
     return not_trusted();
 }
 
-void Database::reopen() {
-    readers_.close(readers_closing_max);
+bool Database::reopen() {
+    if (!readers_.close(std::min(readers_closing_max, options_.busy_deadline))) return false;
     if (writer_) {
         // Closing would copy the log and hide the error of a failed sync.
         writer_->rollback();
@@ -98,6 +103,7 @@ void Database::reopen() {
         writer_.reset();
     }
     writer_ = std::make_unique<Connection>(database_file(options_.data_dir), Connection::Mode::write);
+    return true;
 }
 
 int Database::checkpoint_all() {
@@ -111,7 +117,7 @@ int Database::checkpoint_all() {
 
 void Database::lose(const std::string& why) {
     if (health_.exchange(Health::lost) == Health::lost) return;
-    readers_.close(Milliseconds{0});
+    (void)readers_.close(Milliseconds{0});
     log_.write(LogLevel::error, "store-lost", {{"reason", why}});
     if (options_.on_fatal) options_.on_fatal(why);
 }

@@ -47,7 +47,9 @@ public:
 private:
     enum class Health { good, doubtful, lost };
 
-    void reopen();
+    // False, and nothing was opened, while an old reader is in use: as long as any connection stays
+    // open, the log is not read and verified anew.
+    [[nodiscard]] bool reopen();
     [[nodiscard]] int checkpoint_all();
     void lose(const std::string& why);
 

@@ -4,11 +4,11 @@
 
 namespace waybill::sqlite {
 
-ReadPool::Lease::Lease(ReadPool& pool, std::unique_ptr<Connection> connection)
-    : pool_(&pool), connection_(std::move(connection)) {}
+ReadPool::Lease::Lease(ReadPool& pool, std::unique_ptr<Connection> connection, std::uint64_t opening)
+    : pool_(&pool), connection_(std::move(connection)), opening_(opening) {}
 
 ReadPool::Lease::~Lease() {
-    if (connection_) pool_->give_back(std::move(connection_));
+    if (connection_) pool_->give_back(std::move(connection_), opening_);
 }
 
 ReadPool::ReadPool(std::filesystem::path file, Milliseconds wait_max, Clock& clock)
@@ -24,39 +24,41 @@ Result<ReadPool::Lease> ReadPool::lease() {
     }
     if (closed_) return fail(ErrorCode::unavailable, "The store is being opened again.");
     ++in_use_;
+    const std::uint64_t opening = opening_;
     if (!idle_.empty()) {
         std::unique_ptr<Connection> connection = std::move(idle_.back());
         idle_.pop_back();
-        return Lease(*this, std::move(connection));
+        return Lease(*this, std::move(connection), opening);
     }
     lock.unlock();
     try {
-        return Lease(*this, std::make_unique<Connection>(file_, Connection::Mode::read));
+        return Lease(*this, std::make_unique<Connection>(file_, Connection::Mode::read), opening);
     } catch (...) {
-        give_back(nullptr);
+        give_back(nullptr, opening);
         throw;
     }
 }
 
-void ReadPool::give_back(std::unique_ptr<Connection> connection) {
+void ReadPool::give_back(std::unique_ptr<Connection> connection, std::uint64_t opening) {
     const std::lock_guard lock(mutex_);
     --in_use_;
-    if (!closed_ && connection) idle_.push_back(std::move(connection));
+    if (!closed_ && opening == opening_ && connection) idle_.push_back(std::move(connection));
     connection.reset();
     given_back_.notify_all();
 }
 
-void ReadPool::close(Milliseconds wait) {
+bool ReadPool::close(Milliseconds wait) {
     std::unique_lock lock(mutex_);
     closed_ = true;
     idle_.clear();
     given_back_.notify_all();
-    given_back_.wait_for(lock, wait, [this] { return in_use_ == 0; });
+    return given_back_.wait_for(lock, wait, [this] { return in_use_ == 0; });
 }
 
 void ReadPool::reopen() {
     const std::lock_guard lock(mutex_);
     closed_ = false;
+    ++opening_;
 }
 
 std::size_t ReadPool::connections() const {

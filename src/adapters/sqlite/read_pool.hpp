@@ -3,6 +3,7 @@
 
 #include <condition_variable>
 #include <cstddef>
+#include <cstdint>
 #include <filesystem>
 #include <memory>
 #include <mutex>
@@ -21,7 +22,7 @@ class ReadPool {
 public:
     class Lease {
     public:
-        Lease(ReadPool& pool, std::unique_ptr<Connection> connection);
+        Lease(ReadPool& pool, std::unique_ptr<Connection> connection, std::uint64_t opening);
         Lease(Lease&&) noexcept = default;
         Lease& operator=(Lease&&) = delete;
         ~Lease();
@@ -30,6 +31,7 @@ public:
     private:
         ReadPool* pool_;
         std::unique_ptr<Connection> connection_;
+        std::uint64_t opening_;
     };
 
     ReadPool(std::filesystem::path file, Milliseconds wait_max, Clock& clock);
@@ -39,14 +41,14 @@ public:
     [[nodiscard]] Result<Lease> lease();
 
     // Closes every connection, those in use at the end of their lease; waits for those no longer
-    // than `wait`.
-    void close(Milliseconds wait);
+    // than `wait`. Returns whether all are gone.
+    [[nodiscard]] bool close(Milliseconds wait);
     void reopen();
 
     [[nodiscard]] std::size_t connections() const;
 
 private:
-    void give_back(std::unique_ptr<Connection> connection);
+    void give_back(std::unique_ptr<Connection> connection, std::uint64_t opening);
 
     const std::filesystem::path file_;
     const Milliseconds wait_max_;
@@ -56,6 +58,7 @@ private:
     std::vector<std::unique_ptr<Connection>> idle_;
     std::size_t in_use_ = 0;
     bool closed_ = false;
+    std::uint64_t opening_ = 0;  // how often the pool was opened again
 };
 
 }  // namespace waybill::sqlite

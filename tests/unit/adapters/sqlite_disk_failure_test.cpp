@@ -69,6 +69,34 @@ TEST_F(SqliteDiskFailure, acknowledges_nothing_until_the_log_was_copied_and_sync
     EXPECT_TRUE(place(*store, "o2"));
 }
 
+// An open connection keeps the index of the log, and with it what the log held before its sync failed.
+TEST_F(SqliteDiskFailure, is_not_trusted_while_an_old_reader_is_in_use) {
+    const StorePtr store = open();
+    stock_up(*store);
+    std::optional<ReadPool::Lease> reader(*store->database().readers().lease());
+    disk_.fail(DiskStep::sync, SQLITE_IOERR_FSYNC, 0, 1);
+    EXPECT_EQ(place(*store, "o1").error().code, ErrorCode::outcome_unknown);
+    EXPECT_EQ(place(*store, "o2").error().code, ErrorCode::unavailable);
+    EXPECT_EQ(store->find_order(OrderId("o1")).error().code, ErrorCode::unavailable);
+    EXPECT_EQ(log_.count("store-opened-again"), 0u);
+    EXPECT_EQ(fatal_, 0);
+
+    reader.reset();
+    EXPECT_TRUE(place(*store, "o2"));
+    EXPECT_EQ(log_.count("store-opened-again"), 1u);
+}
+
+TEST_F(SqliteDiskFailure, a_reader_from_before_the_pool_was_closed_is_not_used_again) {
+    const StorePtr store = open();
+    ReadPool& readers = store->database().readers();
+    std::optional<ReadPool::Lease> reader(*readers.lease());
+    EXPECT_FALSE(readers.close(Milliseconds{0})) << "one is in use";
+    readers.reopen();
+    reader.reset();
+    EXPECT_EQ(readers.connections(), 0u);
+    EXPECT_TRUE(readers.close(Milliseconds{0}));
+}
+
 TEST_F(SqliteDiskFailure, a_second_failed_sync_is_final) {
     const StorePtr store = open();
     stock_up(*store);
@@ -108,7 +136,8 @@ TEST_F(SqliteDiskFailure, a_log_that_cannot_be_copied_fails_no_write_that_is_dur
     const StorePtr store = open();
     disk_.fail(DiskStep::sync, SQLITE_IOERR_FSYNC, 0, 1, ".db");
     const Result<void> much = store->write([](Transaction& transaction) -> Result<void> {
-        transaction.db.run("INSERT INTO locations VALUES (hex(zeroblob(9000000)))");
+        constexpr int half_a_page = 2'048;
+        transaction.db.run("INSERT INTO locations VALUES (hex(zeroblob(?1)))", checkpoint_pages * half_a_page);
         return {};
     });
     EXPECT_TRUE(much);
