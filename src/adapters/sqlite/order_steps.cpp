@@ -47,6 +47,11 @@ void delete_work(Connection& db, const WorkId& id) {
     require(db.run("DELETE FROM work WHERE work_id = ?1", id) == 1, "a work item is not there");
 }
 
+void bury(Transaction& transaction, const WorkItem& item, const std::string& reason, int attempts) {
+    transaction.db.run("INSERT INTO dead_letters VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)", item.id, item.kind,
+                       item.order_id, reason, attempts, transaction.now, item.epoch, item.mail_to);
+}
+
 void finish_order(Transaction& transaction, Order& order, OrderStatus status, const std::string& reason) {
     require(may_become(order.status, status), "an order would go a forbidden way");
     const std::int64_t changed = transaction.db.run(

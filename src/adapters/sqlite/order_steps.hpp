@@ -21,6 +21,10 @@ namespace waybill::sqlite {
                                const std::string& mail_to, TimePoint now);
 void delete_work(Connection& db, const WorkId& id);
 
+// Keeps a dead letter of an item that is deleted. The epoch stays with it, so that a requeued item
+// never meets an old holder's lease.
+void bury(Transaction& transaction, const WorkItem& item, const std::string& reason, int attempts);
+
 // Moves `order` to a terminal state, also in memory; gives its stock back unless it was processed;
 // queues the mail to its user, if there still is one.
 void finish_order(Transaction& transaction, Order& order, OrderStatus status, const std::string& reason);

@@ -15,12 +15,6 @@ Result<WorkItem> select_held(Connection& db, const LeaseKey& lease, WorkKind kin
     return *std::move(item);
 }
 
-// The epoch stays with the letter, so that a requeued item never meets an old holder's lease.
-void bury(Transaction& transaction, const WorkItem& item, const std::string& reason, int attempts) {
-    transaction.db.run("INSERT INTO dead_letters VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)", item.id, item.kind,
-                       item.order_id, reason, attempts, transaction.now, item.epoch, item.mail_to);
-}
-
 Result<void> settle_order(Transaction& transaction, const OrderSettlement& settlement) {
     const Result<WorkItem> item = select_held(transaction.db, settlement.lease, WorkKind::process_order);
     if (!item) return std::unexpected(item.error());

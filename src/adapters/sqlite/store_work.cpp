@@ -37,11 +37,36 @@ std::vector<WorkItem> select_ready(Connection& db, WorkKind kind, std::size_t ma
     return items;
 }
 
-// Empty when the item has outlived its order's life: there is nothing left to do for it.
+// Empty when there is none that can be read: a damaged row, which must not hold up the others.
+std::optional<Order> select_readable_order(Connection& db, const OrderId& id) {
+    try {
+        return select_order(db, id);
+    } catch (const SqliteError&) {
+        throw;
+    } catch (const std::runtime_error&) {
+        return std::nullopt;
+    }
+}
+
+// Takes an item out whose order cannot be read; its stock stays taken, since nobody knows it.
+void set_aside(Transaction& transaction, const WorkItem& item) {
+    const std::string reason = "The order cannot be read: its row is damaged or gone.";
+    delete_work(transaction.db, item.id);
+    bury(transaction, item, reason, item.attempts);
+    transaction.db.run(
+        "UPDATE orders SET status = ?2, finished_at = ?3, reason = ?4 WHERE order_id = ?1 AND status IN (0, 1)",
+        item.order_id, OrderStatus::failed, transaction.now, reason);
+}
+
+// Empty when there is nothing left to do for the item: it has outlived its order's life, or was set
+// aside.
 std::optional<ClaimedWork> claim(Transaction& transaction, const WorkItem& item, Milliseconds lease) {
     auto& [db, now] = transaction;
-    std::optional<Order> order = select_order(db, item.order_id);
-    require(order.has_value(), "a work item names an order that is not there");
+    std::optional<Order> order = select_readable_order(db, item.order_id);
+    if (!order) {
+        set_aside(transaction, item);
+        return std::nullopt;
+    }
     if (item.kind == WorkKind::process_order && is_terminal(order->status)) {
         delete_work(db, item.id);
         return std::nullopt;
