@@ -45,6 +45,11 @@ Result<void> settle_schema(Connection& db, const SqliteOptions& options, bool ma
     return {};
 }
 
+// SQLite's own statistics of memory take a lock at every allocation, and nobody reads them.
+void switch_off_memory_statistics() {
+    [[maybe_unused]] static const int done = sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0);
+}
+
 }  // namespace
 
 SqliteStore::SqliteStore(const SqliteOptions& options, DirLock lock, Clock& clock, Log& log)
@@ -56,6 +61,7 @@ SqliteStore::SqliteStore(const SqliteOptions& options, DirLock lock, Clock& cloc
       writes_(options, database_, clock, log) {}
 
 Result<std::unique_ptr<SqliteStore>> SqliteStore::open(const SqliteOptions& options, Clock& clock, Log& log) {
+    switch_off_memory_statistics();
     if (Result<void> ready = prepare_data_dir(options.data_dir); !ready) return std::unexpected(ready.error());
     Result<DirLock> lock = lock_data_dir(options.data_dir, options.access, options.busy_deadline, clock);
     if (!lock) return std::unexpected(lock.error());

@@ -31,10 +31,12 @@ private:
     using StockKey = std::pair<ProductId, std::string>;
 
     [[nodiscard]] std::optional<Result<PlacedOrder>> find_replay(const NewOrder& order);
+    [[nodiscard]] Result<Order> plan(const NewOrder& order);
+    [[nodiscard]] std::optional<PlacedOrder> find_placed(const NewOrder& order, const OrderId& id);
     [[nodiscard]] Result<std::string> find_location(const std::optional<std::string>& requested);
     [[nodiscard]] const Product* find_product(const ProductId& id);
     [[nodiscard]] Stock& find_stock(const ProductId& id, const std::string& location);
-    void insert(const NewOrder& order, const Order& planned);
+    [[nodiscard]] bool insert(const NewOrder& order, const Order& planned);
 
     Connection& db_;
     TimePoint now_;
@@ -45,37 +47,41 @@ private:
 
 Result<PlacedOrder> Placing::place(const NewOrder& order) {
     if (std::optional<Result<PlacedOrder>> replay = find_replay(order)) return *std::move(replay);
+    Result<Order> planned = plan(order);
+    if (planned && insert(order, *planned)) return PlacedOrder{*std::move(planned), false};
+    // An id that exists already is a repeat, whatever would become of the order today.
+    if (std::optional<PlacedOrder> placed = find_placed(order, order.order_id)) return *std::move(placed);
+    require(!planned, "an order could be neither written nor found");
+    return std::unexpected(planned.error());
+}
+
+Result<Order> Placing::plan(const NewOrder& order) {
     Result<std::string> location = find_location(order.location);
     if (!location) return std::unexpected(location.error());
-
     std::vector<LineFacts> facts;
     facts.reserve(order.lines.size());
     for (const RequestedLine& line : order.lines) {
         facts.push_back({find_product(line.product_id), find_stock(line.product_id, *location).available});
     }
-    Result<Order> planned = plan_order(order, *std::move(location), facts, now_);
-    if (!planned) return std::unexpected(planned.error());
-    insert(order, *planned);
-    return PlacedOrder{*std::move(planned), false};
+    return plan_order(order, *std::move(location), facts, now_);
 }
 
 std::optional<Result<PlacedOrder>> Placing::find_replay(const NewOrder& order) {
-    OrderId placed = order.order_id;
-    if (order.idempotency) {
-        Rows record = db_.query("SELECT request_hash, order_id FROM idempotency WHERE user_id = ?1 AND key = ?2",
-                                order.user_id, order.idempotency->key);
-        if (record.next()) {
-            if (record.is_null(1) || record.blob(0) != as_bytes(order.idempotency->request_hash)) {
-                return fail(ErrorCode::idempotency_key_reused, "This key was used for another request.");
-            }
-            placed.text = record.text(1);
-        }
+    if (!order.idempotency) return std::nullopt;
+    Rows record = db_.query("SELECT request_hash, order_id FROM idempotency WHERE user_id = ?1 AND key = ?2",
+                            order.user_id, order.idempotency->key);
+    if (!record.next()) return std::nullopt;
+    if (record.is_null(1) || record.blob(0) != as_bytes(order.idempotency->request_hash)) {
+        return fail(ErrorCode::idempotency_key_reused, "This key was used for another request.");
     }
-    std::optional<Order> known = select_order(db_, placed);
-    if (!known) {
-        require(placed == order.order_id, "an idempotency record names an order that is not there");
-        return std::nullopt;
-    }
+    std::optional<PlacedOrder> placed = find_placed(order, OrderId(record.text(1)));
+    require(placed.has_value(), "an idempotency record names an order that is not there");
+    return *std::move(placed);
+}
+
+std::optional<PlacedOrder> Placing::find_placed(const NewOrder& order, const OrderId& id) {
+    std::optional<Order> known = select_order(db_, id);
+    if (!known) return std::nullopt;
     require(known->user_id == order.user_id, "the id of a new order belongs to somebody else's");
     return PlacedOrder{as_placed(*std::move(known)), true};
 }
@@ -117,21 +123,26 @@ Placing::Stock& Placing::find_stock(const ProductId& id, const std::string& loca
     return entry->second;
 }
 
-void Placing::insert(const NewOrder& order, const Order& planned) {
+// False, and nothing was written, when the id exists already.
+bool Placing::insert(const NewOrder& order, const Order& planned) {
+    const std::int64_t inserted = db_.run(
+        "INSERT INTO orders VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, NULL, NULL, '') ON CONFLICT (order_id) DO NOTHING",
+        planned.id, planned.user_id, planned.location, Blob{encode_lines(planned.lines)}, planned.total, planned.status,
+        planned.created_at);
+    if (inserted == 0) return false;
     for (const OrderLine& line : planned.lines) {
         Stock& stock = find_stock(line.product_id, planned.location);
         require(line.quantity > 0 && line.quantity <= stock.available, "an order was planned beyond its stock");
         stock.available -= line.quantity;
         stock.taken += line.quantity;
     }
-    db_.run("INSERT INTO orders VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, NULL, NULL, '')", planned.id, planned.user_id,
-            planned.location, Blob{encode_lines(planned.lines)}, planned.total, planned.status, planned.created_at);
     if (order.idempotency) {
         db_.run("INSERT INTO idempotency VALUES (?1, ?2, ?3, ?4, NULL, NULL, ?5)", order.user_id,
                 order.idempotency->key, Blob{as_bytes(order.idempotency->request_hash)}, planned.id, now_);
     }
     const bool queued = insert_work(db_, process_work_id(planned.id), WorkKind::process_order, planned.id, "", now_);
     require(queued, "the work of a new order is there already");
+    return true;
 }
 
 void Placing::write_stock() {
