@@ -59,12 +59,13 @@ void Database::distrust(const SqliteError& error) {
     health_ = Health::doubtful;
     log_.write(LogLevel::error, "store-write-in-doubt",
                {{"code", std::to_string(error.code())}, {"reason", error.what()}});
-    ++failed_syncs_;
-    if (failed_syncs_ >= 2) {
-        lose("The disk failed to store data twice in a row.");
-        return;
-    }
+    if (is_failed_sync(error.code())) count_failed_sync();
     (void)make_ready();
+}
+
+// Only these are final: a full disk, for one, may have room again.
+void Database::count_failed_sync() {
+    if (++failed_syncs_ >= 2) lose("The disk failed to store data twice in a row.");
 }
 
 Result<void> Database::make_ready() {
@@ -82,14 +83,11 @@ Result<void> Database::make_ready() {
             log_.write(LogLevel::info, "store-opened-again", {});
             return {};
         }
-        if (is_failed_sync(code)) {
-            lose("The disk failed to store data again when the store was opened anew.");
-        } else {
-            log_.write(LogLevel::warn, "store-not-yet-trusted", {{"reason", sqlite3_errstr(code)}});
-        }
+        log_.write(LogLevel::warn, "store-not-yet-trusted", {{"reason", sqlite3_errstr(code)}});
+        if (is_failed_sync(code)) count_failed_sync();
     } catch (const SqliteError& error) {
         log_.write(LogLevel::warn, "store-not-yet-trusted", {{"reason", error.what()}});
-        if (is_failed_sync(error.code())) lose("The disk failed to store data again when the store was opened anew.");
+        if (is_failed_sync(error.code())) count_failed_sync();
     }
     return not_trusted();
 }

@@ -2,8 +2,8 @@
 //
 // A failed sync leaves doubt about everything that was written since the last good one. All
 // connections are closed and opened again, and nothing is acknowledged until the whole log was
-// copied into the database and synced there. A second failure before any commit succeeded is
-// final.
+// copied into the database and synced there. A second failed sync before any commit succeeded is
+// final. Other errors that leave doubt are treated alike, but are never final.
 #pragma once
 
 #include <atomic>
@@ -51,6 +51,7 @@ private:
     // open, the log is not read and verified anew.
     [[nodiscard]] bool reopen();
     [[nodiscard]] int checkpoint_all();
+    void count_failed_sync();
     void lose(const std::string& why);
 
     const SqliteOptions options_;

@@ -33,6 +33,14 @@ protected:
         return (*store)->find_order(OrderId(id))->has_value();
     }
 
+    // So much that the shared index of the log has to grow at the commit.
+    [[nodiscard]] static Result<void> write_much(SqliteStore& store, int number) {
+        return store.write([&](Transaction& transaction) -> Result<void> {
+            transaction.db.run("INSERT INTO locations VALUES (?1 || hex(zeroblob(9000000)))", std::to_string(number));
+            return {};
+        });
+    }
+
     FaultyDisk disk_;
     int fatal_ = 0;
 };
@@ -165,6 +173,35 @@ TEST_F(SqliteDiskFailure, an_error_that_comes_after_the_commit_frame_leaves_the_
     EXPECT_EQ(error->code, ErrorCode::outcome_unknown);
     EXPECT_EQ(log_.count("store-opened-again"), 1u);
     EXPECT_TRUE(store->rehash_password(UserId("u1"), "h", "i")) << "it works again";
+}
+
+TEST_F(SqliteDiskFailure, errors_that_are_no_failed_sync_are_never_final) {
+    const StorePtr store = open();
+    stock_up(*store);
+    for (int i = 0; i < 3; ++i) {
+        disk_.fail(DiskStep::shared_memory, SQLITE_IOERR_SHMSIZE, 0, for_ever);
+        store->database().distrust(SqliteError(SQLITE_IOERR_SHMSIZE, "no room for the shared index"));
+        EXPECT_EQ(place(*store, "o1").error().code, ErrorCode::unavailable) << "not opened again yet";
+        disk_.heal();
+        EXPECT_TRUE(store->ping()) << i;
+    }
+    EXPECT_EQ(fatal_, 0);
+    EXPECT_TRUE(place(*store, "o1"));
+}
+
+TEST_F(SqliteDiskFailure, the_first_failed_sync_after_another_error_is_not_final) {
+    const StorePtr store = open();
+    disk_.fail(DiskStep::shared_memory, SQLITE_IOERR_SHMSIZE, 0, for_ever);
+    EXPECT_EQ(write_much(*store, 0).error().code, ErrorCode::outcome_unknown);
+    disk_.fail(DiskStep::sync, SQLITE_IOERR_FSYNC, 0, 1);
+    EXPECT_EQ(write_much(*store, 1).error().code, ErrorCode::unavailable);
+    EXPECT_EQ(disk_.failures(), 1) << "when the log was copied";
+    EXPECT_EQ(fatal_, 0);
+    EXPECT_TRUE(store->ping());
+
+    disk_.fail(DiskStep::sync, SQLITE_IOERR_FSYNC, 0, 1);
+    EXPECT_EQ(write_much(*store, 1).error().code, ErrorCode::outcome_unknown);
+    EXPECT_EQ(fatal_, 1) << "the second in a row";
 }
 
 // The n-th step of the disk fails, for every n until none does: an order that was answered
