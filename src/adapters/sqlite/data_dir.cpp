@@ -5,6 +5,8 @@
 
 #include <array>
 #include <cerrno>
+#include <charconv>
+#include <csignal>
 #include <fcntl.h>
 #include <string>
 #include <system_error>
@@ -56,6 +58,15 @@ Holder read_holder(int file) {
     return {text.substr(0, text.find_first_of(" \n")), text.find("command") == std::string::npos};
 }
 
+// The name may be that of a server that has died, when the holder has not written its own yet.
+bool surely_lives(const Holder& holder) {
+    pid_t process = 0;
+    const char* end = holder.process.data() + holder.process.size();
+    if (std::from_chars(holder.process.data(), end, process).ec != std::errc{}) return false;
+    if (process <= 0 || process == ::getpid()) return false;
+    return ::kill(process, 0) == 0 || errno == EPERM;
+}
+
 void write_holder(int file, Access access) {
     const std::string text = std::to_string(::getpid()) + (access == Access::server ? " server\n" : " command\n");
     // The content is for people: the lock itself is what counts.
@@ -99,7 +110,7 @@ Result<DirLock> lock_data_dir(const std::filesystem::path& data_dir, Access acce
         if (errno != EWOULDBLOCK) return unusable(data_dir, errno);
         if (access == Access::command) return DirLock{};
         const Holder holder = read_holder(file);
-        if (holder.is_server || clock.steady_now() >= deadline) {
+        if ((holder.is_server && surely_lives(holder)) || clock.steady_now() >= deadline) {
             return fail(ErrorCode::unavailable, "Another Waybill " +
                                                     std::string(holder.is_server ? "server" : "command") +
                                                     " (process " + holder.process + ") uses " + data_dir.string() +

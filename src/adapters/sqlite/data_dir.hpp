@@ -29,8 +29,9 @@ private:
 // Errors (unavailable): one sentence that names the directory.
 [[nodiscard]] Result<void> prepare_data_dir(const std::filesystem::path& data_dir);
 
-// A server waits a moment for a command that holds the lock, and refuses beside another server
-// (unavailable, names its process). For a command, a lock that is taken is no error: not held.
+// A server refuses beside another server (unavailable, names its process). It waits a moment, no
+// longer than `wait`, for a command that holds the lock, and where it is not sure who does. For a
+// command, a lock that is taken is no error: not held.
 [[nodiscard]] Result<DirLock> lock_data_dir(const std::filesystem::path& data_dir, Access access, Milliseconds wait,
                                             Clock& clock);
 

@@ -1,5 +1,8 @@
 #include <gmock/gmock.h>
 
+#include <sys/file.h>
+
+#include <fcntl.h>
 #include <fstream>
 #include <unistd.h>
 
@@ -27,6 +30,27 @@ protected:
         EXPECT_THAT(store.error().detail,
                     AllOf(HasSubstr(words), HasSubstr(data_dir().string()), Not(HasSubstr("SQL"))));
     }
+};
+
+// The lock, held with the name of some server in it.
+class ForeignLock {
+public:
+    ForeignLock(const std::filesystem::path& data_dir, int process) {
+        std::filesystem::create_directories(data_dir);
+        std::ofstream(data_dir / "waybill.lock") << process << " server\n";
+        file_ = ::open((data_dir / "waybill.lock").c_str(), O_RDWR | O_CLOEXEC);
+        if (::flock(file_, LOCK_EX | LOCK_NB) != 0) throw std::runtime_error("not locked");
+    }
+    ForeignLock(const ForeignLock&) = delete;
+    ForeignLock& operator=(const ForeignLock&) = delete;
+    ~ForeignLock() { release(); }
+    void release() {
+        if (file_ >= 0) ::close(file_);
+        file_ = -1;
+    }
+
+private:
+    int file_ = -1;
 };
 
 TEST_F(SqliteOpen, makes_a_directory_that_only_its_owner_can_read) {
@@ -95,6 +119,29 @@ TEST_F(SqliteOpen, lets_a_server_wait_for_a_command_that_still_holds_the_lock) {
     EXPECT_GE(clock_.slept(), options_.busy_deadline);
     held->release();
     EXPECT_TRUE(try_open());
+}
+
+// Who has just taken the lock has not written its name yet: what stands there is of the one before.
+TEST_F(SqliteOpen, waits_where_the_name_in_the_lock_is_that_of_a_dead_server) {
+    constexpr int beyond_all_processes = 4'194'305;  // more than the kernel's PID_MAX_LIMIT
+    ForeignLock held(data_dir(), beyond_all_processes);
+    expect_refusal(try_open(), "uses ");
+    EXPECT_GE(clock_.slept(), options_.busy_deadline);
+    held.release();
+    EXPECT_TRUE(try_open());
+}
+
+// In a container every server has the same number.
+TEST_F(SqliteOpen, waits_where_the_name_in_the_lock_is_its_own) {
+    const ForeignLock held(data_dir(), ::getpid());
+    expect_refusal(try_open(), "uses ");
+    EXPECT_GE(clock_.slept(), options_.busy_deadline);
+}
+
+TEST_F(SqliteOpen, refuses_at_once_beside_a_server_that_lives) {
+    const ForeignLock held(data_dir(), ::getppid());
+    expect_refusal(try_open(), "Another Waybill server (process " + std::to_string(::getppid()) + ") uses ");
+    EXPECT_EQ(clock_.slept(), Milliseconds{0});
 }
 
 TEST_F(SqliteOpen, lets_commands_write_beside_the_server) {
