@@ -5,6 +5,8 @@
 #include <cstdint>
 #include <cstdio>
 
+#include "domain/utf8.hpp"
+
 namespace waybill::mime {
 
 namespace {
@@ -32,22 +34,6 @@ std::string encode_base64(std::string_view bytes) {
     return out;
 }
 
-// The octets of the code point at the start of `text`; 0 when it is not UTF-8 (RFC 3629).
-std::size_t code_point_size(std::string_view text) {
-    const std::uint8_t lead = octet(text, 0);
-    if (lead < 0x80) return 1;
-    const std::size_t size = lead >= 0xf0 ? 4 : lead >= 0xe0 ? 3 : 2;
-    if (lead < 0xc2 || lead > 0xf4 || text.size() < size) return 0;
-    for (std::size_t i = 1; i < size; ++i) {
-        if ((octet(text, i) & 0xc0) != 0x80) return 0;
-    }
-    const std::uint8_t second = octet(text, 1);
-    const bool overlong = (lead == 0xe0 && second < 0xa0) || (lead == 0xf0 && second < 0x90);
-    const bool surrogate = lead == 0xed && second >= 0xa0;
-    const bool too_large = lead == 0xf4 && second >= 0x90;
-    return overlong || surrogate || too_large ? 0 : size;
-}
-
 bool is_control(std::string_view text, std::size_t size) {
     const std::uint8_t lead = octet(text, 0);
     if (size == 1) return lead < 0x20 || lead == 0x7f;
@@ -69,7 +55,7 @@ std::string encoded_words(std::string_view text) {
     while (!text.empty()) {
         std::size_t size = 0;
         while (size < text.size()) {
-            const std::size_t next = code_point_size(text.substr(size));
+            const std::size_t next = utf8_sequence_length(text.substr(size));
             if (size + next > encoded_word_octets) break;
             size += next;
         }
@@ -142,7 +128,7 @@ std::string clean_text(std::string_view text, bool keep_lines) {
     std::string out;
     out.reserve(text.size());
     while (!text.empty()) {
-        const std::size_t size = code_point_size(text);
+        const std::size_t size = utf8_sequence_length(text);
         const bool kept = keep_lines && (text[0] == '\n' || text[0] == '\t');
         if (size == 0) {
             out += replacement_character;

@@ -1,8 +1,9 @@
 #include "domain/user.hpp"
 
 #include <algorithm>
-#include <array>
 #include <utility>
+
+#include "domain/utf8.hpp"
 
 namespace waybill {
 
@@ -33,36 +34,6 @@ bool every_part(std::string_view text, bool (*accepts)(std::string_view)) {
 }
 
 char to_lower(char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; }
-
-// The well-formed sequences of Unicode, table 3-7: the first byte gives the length and the range of
-// the second; the others are 80 to BF.
-struct Utf8Form {
-    std::uint8_t first_low, first_high, second_low, second_high;
-    std::size_t length;
-};
-constexpr std::array<Utf8Form, 9> utf8_forms{{{0x00, 0x7f, 0, 0, 1},
-                                              {0xc2, 0xdf, 0x80, 0xbf, 2},
-                                              {0xe0, 0xe0, 0xa0, 0xbf, 3},
-                                              {0xe1, 0xec, 0x80, 0xbf, 3},
-                                              {0xed, 0xed, 0x80, 0x9f, 3},
-                                              {0xee, 0xef, 0x80, 0xbf, 3},
-                                              {0xf0, 0xf0, 0x90, 0xbf, 4},
-                                              {0xf1, 0xf3, 0x80, 0xbf, 4},
-                                              {0xf4, 0xf4, 0x80, 0x8f, 4}}};
-
-// Octets of the code point at the front; 0 when it is not well formed.
-std::size_t code_point_length(std::string_view text) {
-    const auto byte = [&](std::size_t at) { return static_cast<std::uint8_t>(text[at]); };
-    const auto* form = std::ranges::find_if(utf8_forms, [&](const Utf8Form& candidate) {
-        return byte(0) >= candidate.first_low && byte(0) <= candidate.first_high;
-    });
-    if (form == utf8_forms.end() || text.size() < form->length) return 0;
-    if (form->length > 1 && (byte(1) < form->second_low || byte(1) > form->second_high)) return 0;
-    for (std::size_t i = 2; i < form->length; ++i) {
-        if (byte(i) < 0x80 || byte(i) > 0xbf) return 0;
-    }
-    return form->length;
-}
 
 }  // namespace
 
@@ -96,7 +67,7 @@ std::optional<std::string> normalize_email(std::string_view text) {
 std::optional<std::size_t> count_code_points(std::string_view text) {
     std::size_t count = 0;
     while (!text.empty()) {
-        const std::size_t length = code_point_length(text);
+        const std::size_t length = utf8_sequence_length(text);
         if (length == 0) return std::nullopt;
         text.remove_prefix(length);
         ++count;

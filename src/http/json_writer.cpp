@@ -2,6 +2,7 @@
 #include <charconv>
 #include <cstddef>
 
+#include "domain/utf8.hpp"
 #include "http/json.hpp"
 
 namespace waybill::http {
@@ -12,26 +13,6 @@ constexpr std::string_view replacement_character = "\xEF\xBF\xBD";
 constexpr std::string_view hex_digits = "0123456789abcdef";
 
 bool is_plain(char c) { return c >= 0x20 && c != '"' && c != '\\' && static_cast<unsigned char>(c) < 0x80; }
-
-bool is_continuation(unsigned char c) { return (c & 0xC0) == 0x80; }
-
-// The length of the UTF-8 sequence at the start of `text` (RFC 3629, 4), 0 when it is none.
-std::size_t sequence_length(std::string_view text) {
-    const auto at = [&](std::size_t i) { return static_cast<unsigned char>(i < text.size() ? text[i] : '\0'); };
-    const unsigned char first = at(0);
-    const unsigned char second = at(1);
-    if (first < 0x80) return 1;
-    if (first < 0xC2 || first > 0xF4 || !is_continuation(second)) return 0;
-    if (first < 0xE0) return 2;
-    if (!is_continuation(at(2))) return 0;
-    if (first < 0xF0) {
-        const bool overlong = first == 0xE0 && second < 0xA0;
-        const bool surrogate = first == 0xED && second > 0x9F;
-        return overlong || surrogate ? 0 : 3;
-    }
-    const bool out_of_range = (first == 0xF0 && second < 0x90) || (first == 0xF4 && second > 0x8F);
-    return out_of_range || !is_continuation(at(3)) ? 0 : 4;
-}
 
 void append_escape(std::string& out, char c) {
     switch (c) {
@@ -66,7 +47,7 @@ void append_quoted(std::string& out, std::string_view text) {
         out.append(text.substr(0, plain));
         text.remove_prefix(plain);
         if (text.empty()) break;
-        const std::size_t length = sequence_length(text);
+        const std::size_t length = utf8_sequence_length(text);
         if (length == 1) {
             append_escape(out, text.front());
         } else {

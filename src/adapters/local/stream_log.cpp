@@ -1,8 +1,8 @@
-#include <array>
 #include <cstdint>
 #include <mutex>
 
 #include "adapters/local/local.hpp"
+#include "domain/utf8.hpp"
 
 namespace waybill::local {
 
@@ -32,20 +32,12 @@ struct CodePoint {
     std::size_t size = 0;  // 0: not UTF-8
 };
 
-// The shortest form only, no surrogates, nothing above U+10FFFF (RFC 3629).
 CodePoint read_code_point(std::string_view text) {
     const auto byte = [&](std::size_t i) { return static_cast<std::uint8_t>(text[i]); };
-    const std::uint8_t lead = byte(0);
-    if (lead < 0x80) return {lead, 1};
-    const std::size_t size = lead >= 0xf0 ? 4 : lead >= 0xe0 ? 3 : 2;
-    if (lead < 0xc2 || lead > 0xf4 || text.size() < size) return {};
-    char32_t value = lead & (0x7fu >> size);
-    for (std::size_t i = 1; i < size; ++i) {
-        if ((byte(i) & 0xc0) != 0x80) return {};
-        value = (value << 6) | (byte(i) & 0x3fu);
-    }
-    constexpr std::array<char32_t, 5> least{0, 0, 0x80, 0x800, 0x10000};
-    if (value < least[size] || value > 0x10ffff || (value >= 0xd800 && value <= 0xdfff)) return {};
+    const std::size_t size = utf8_sequence_length(text);
+    if (size == 0) return {};
+    char32_t value = size == 1 ? byte(0) : byte(0) & (0x7fu >> size);
+    for (std::size_t i = 1; i < size; ++i) value = (value << 6) | (byte(i) & 0x3fu);
     return {value, size};
 }
 
