@@ -6,6 +6,7 @@
 #include <cmath>
 #include <cstddef>
 #include <optional>
+#include <utility>
 
 namespace waybill::http {
 
@@ -234,9 +235,8 @@ JsonProblem refusal_of(const ErrorCodeOfParser& error, const TreeBuilder& builde
 }  // namespace
 
 const Json* Json::find(std::string_view name) const {
-    const auto found =
-        std::ranges::find(members, name, [](const auto& member) { return std::string_view(member.first); });
-    return found == members.end() ? nullptr : &found->second;
+    const auto found = std::ranges::find(members, name, &Member::name);
+    return found == members.end() ? nullptr : &found->value;
 }
 
 void append_pointer_token(std::string& pointer, std::string_view name) {

@@ -10,7 +10,6 @@
 #include <expected>
 #include <string>
 #include <string_view>
-#include <utility>
 #include <variant>
 #include <vector>
 
@@ -25,12 +24,18 @@ public:
     enum class Kind : std::uint8_t { null, boolean, number, string, array, object };
     Kind kind = Kind::null;
     bool boolean = false;
-    std::string text;                                   // string: decoded; number: as sent
-    std::vector<Json> items;                            // array
-    std::vector<std::pair<std::string, Json>> members;  // object, in order
+    std::string text;         // string: decoded; number: as sent
+    std::vector<Json> items;  // array
+    struct Member;
+    std::vector<Member> members;  // object, in order
 
     // Null when absent, or when this is no object.
     [[nodiscard]] const Json* find(std::string_view name) const;
+};
+
+struct Json::Member {
+    std::string name;
+    Json value;
 };
 
 struct JsonProblem {

@@ -47,8 +47,8 @@ TEST(ReadJson, builds_the_tree_in_order) {
     ASSERT_TRUE(json);
     ASSERT_EQ(json->kind, Json::Kind::object);
     ASSERT_EQ(json->members.size(), 4u);
-    EXPECT_EQ(json->members[0].first, "b");
-    EXPECT_EQ(json->members[1].first, "a");
+    EXPECT_EQ(json->members[0].name, "b");
+    EXPECT_EQ(json->members[1].name, "a");
     const Json* list = json->find("b");
     ASSERT_NE(list, nullptr);
     ASSERT_EQ(list->items.size(), 2u);
