@@ -4,7 +4,7 @@
 #include <optional>
 #include <stdexcept>
 
-#include "domain/ids.hpp"
+#include "domain/work.hpp"
 
 namespace waybill::http {
 
@@ -63,12 +63,6 @@ std::optional<Segments> split_path(std::string_view path, std::vector<char>& sto
     return segments;
 }
 
-bool is_work_id(std::string_view text) {
-    if (text.size() <= id_length_max) return is_valid_id(text);
-    return text.size() <= work_id_length_max && is_valid_id(text.substr(0, id_length_max)) &&
-           is_valid_id(text.substr(id_length_max));
-}
-
 template <class Node>
 struct Search {
     PathMatch& match;
@@ -82,7 +76,7 @@ struct Search {
             if (const Endpoint* found = find(*child, rest.subspan(1))) return found;
             break;
         }
-        if (!node.param || params == match.params.size() || !is_work_id(rest.front())) return nullptr;
+        if (!node.param || params == match.params.size() || !is_valid_work_id(rest.front())) return nullptr;
         match.params[params++] = rest.front();
         const Endpoint* found = find(*node.param, rest.subspan(1));
         if (!found) match.params[--params] = {};

@@ -18,7 +18,6 @@
 namespace waybill::http {
 
 inline constexpr std::size_t path_segments_max = 8;
-inline constexpr std::size_t work_id_length_max = 80;
 
 struct Row {
     Route route;
