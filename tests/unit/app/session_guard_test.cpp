@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <atomic>
 #include <functional>
 #include <string>
 #include <thread>
@@ -32,7 +33,7 @@ public:
         return MemoryStore::list_revoked_sessions(back);
     }
     std::function<void()> after_find;
-    Milliseconds last_back{};
+    std::atomic<Milliseconds> last_back{};
 };
 
 class SessionGuardTest : public ::testing::Test {
@@ -131,13 +132,13 @@ TEST_F(SessionGuardTest, one_that_was_revoked_elsewhere_is_over_at_the_next_read
 TEST_F(SessionGuardTest, each_reading_overlaps_the_one_before) {
     clock.advance(Milliseconds{700});
     guard.read_revocations();
-    EXPECT_EQ(rows.last_back, Milliseconds{10'700});
+    EXPECT_EQ(rows.last_back.load(), Milliseconds{10'700});
     clock.advance(Milliseconds{5'000});
     store.fail_next("list_revoked_sessions", 1);
     guard.read_revocations();
     clock.advance(Milliseconds{300});
     guard.read_revocations();
-    EXPECT_EQ(rows.last_back, Milliseconds{15'300});
+    EXPECT_EQ(rows.last_back.load(), Milliseconds{15'300});
 }
 
 TEST_F(SessionGuardTest, each_check_asks_the_store_when_revocations_were_not_read_for_too_long) {
