@@ -24,8 +24,7 @@ Database::Database(const SqliteOptions& options, Clock& clock, Log& log)
       writer_(std::make_unique<Connection>(database_file(options.data_dir), Connection::Mode::write)),
       readers_(database_file(options.data_dir), options.write_deadline, clock) {}
 
-Result<void> Database::begin() {
-    const SteadyTime deadline = clock_.steady_now() + options_.busy_deadline;
+Result<void> Database::begin(SteadyTime deadline) {
     for (;;) {
         try {
             writer_->begin_immediate();

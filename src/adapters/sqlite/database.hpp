@@ -35,8 +35,9 @@ public:
     // Opens everything again where that is due. Errors: unavailable.
     [[nodiscard]] Result<void> make_ready();
 
-    // Repeats BEGIN IMMEDIATE while another process writes. Errors: unavailable. Throws SqliteError.
-    [[nodiscard]] Result<void> begin();
+    // Repeats BEGIN IMMEDIATE while another process writes. Errors: unavailable (at the deadline).
+    // Throws SqliteError.
+    [[nodiscard]] Result<void> begin(SteadyTime deadline);
 
     // After a commit: copies the log when it has become long.
     void after_commit();

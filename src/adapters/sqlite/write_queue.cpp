@@ -6,9 +6,11 @@ namespace waybill::sqlite {
 
 namespace {
 
+Error not_writable() { return {ErrorCode::unavailable, "The store cannot be written at the moment."}; }
+
 Error environment_error(int code) {
     if ((code & 0xff) == SQLITE_FULL) return {ErrorCode::unavailable, "The disk of the store is full."};
-    return {ErrorCode::unavailable, "The store cannot be written at the moment."};
+    return not_writable();
 }
 
 Error in_doubt() {
@@ -88,23 +90,38 @@ std::vector<WriteQueue::Waiting*> WriteQueue::take_group() {
 }
 
 void WriteQueue::commit(Group group) {
-    if (commit_at_once(group)) return;
+    Failures failures;
+    if (!commit_at_once(group, clock_.steady_now() + options_.busy_deadline, failures)) commit_each(group, failures);
+    if (failures.writes == 0) return;
+    log_.write(LogLevel::error, "store-write-failed",
+               {{"code", std::to_string(failures.code)},
+                {"reason", failures.reason},
+                {"writes", std::to_string(failures.writes)}});
+}
+
+// All together wait no longer than one of them might.
+void WriteQueue::commit_each(Group group, Failures& failures) {
+    const SteadyTime deadline = clock_.steady_now() + options_.busy_deadline;
     for (Waiting* waiting : group) {
         waiting->thrown = nullptr;
-        (void)commit_at_once(Group(&waiting, 1));
+        if (clock_.steady_now() >= deadline || !database_.is_healthy()) {
+            waiting->error = not_writable();
+            continue;
+        }
+        (void)commit_at_once(Group(&waiting, 1), deadline, failures);
     }
 }
 
 // False: it was rolled back for a reason that one of several may have caused, so that each has to be
 // tried alone.
-bool WriteQueue::commit_at_once(Group group) {
+bool WriteQueue::commit_at_once(Group group, SteadyTime deadline, Failures& failures) {
     bool at_commit = false;
     try {
         if (Result<void> ready = database_.make_ready(); !ready) {
             settle_with(group, ready.error());
             return true;
         }
-        if (Result<void> begun = database_.begin(); !begun) {
+        if (Result<void> begun = database_.begin(deadline); !begun) {
             settle_with(group, begun.error());
             return true;
         }
@@ -113,7 +130,7 @@ bool WriteQueue::commit_at_once(Group group) {
         at_commit = true;
         database_.writer().commit();
     } catch (const SqliteError& error) {
-        return undo(group, error, at_commit);
+        return undo(group, error, at_commit, failures);
     }
     ++commits_;
     database_.after_commit();
@@ -154,7 +171,7 @@ void WriteQueue::run_beside_others(Transaction& transaction, Waiting& waiting) {
     db.run("RELEASE one_write");
 }
 
-bool WriteQueue::undo(Group group, const SqliteError& error, bool at_commit) {
+bool WriteQueue::undo(Group group, const SqliteError& error, bool at_commit, Failures& failures) {
     database_.writer().rollback();
     if (is_failed_sync(error.code()) || (at_commit && !is_surely_undone(error.code()))) {
         settle_with(group, in_doubt());
@@ -162,8 +179,10 @@ bool WriteQueue::undo(Group group, const SqliteError& error, bool at_commit) {
         return true;
     }
     if (group.size() > 1) return false;
-    log_.write(LogLevel::error, "store-write-failed",
-               {{"code", std::to_string(error.code())}, {"reason", error.what()}});
+    if (++failures.writes == 1) {
+        failures.code = error.code();
+        failures.reason = error.what();
+    }
     if (is_environment(error.code())) {
         settle_with(group, environment_error(error.code()));
     } else {

@@ -13,6 +13,7 @@
 #include <mutex>
 #include <optional>
 #include <span>
+#include <string>
 #include <vector>
 
 #include "adapters/sqlite/database.hpp"
@@ -58,13 +59,21 @@ private:
     };
     using Group = std::span<Waiting* const>;
 
+    // What is known of a group's failures; the first stands for all.
+    struct Failures {
+        std::size_t writes = 0;
+        int code = 0;
+        std::string reason;
+    };
+
     void lead(std::unique_lock<std::mutex>& lock);
     [[nodiscard]] std::vector<Waiting*> take_group();
     void commit(Group group);
-    [[nodiscard]] bool commit_at_once(Group group);
+    void commit_each(Group group, Failures& failures);
+    [[nodiscard]] bool commit_at_once(Group group, SteadyTime deadline, Failures& failures);
     void run_works(Group group);
     void run_beside_others(Transaction& transaction, Waiting& waiting);
-    [[nodiscard]] bool undo(Group group, const SqliteError& error, bool at_commit);
+    [[nodiscard]] bool undo(Group group, const SqliteError& error, bool at_commit, Failures& failures);
 
     const SqliteOptions options_;
     Database& database_;

@@ -206,6 +206,70 @@ TEST_F(SqliteWriteQueue, answers_unavailable_on_a_full_disk_and_recovers_by_itse
     EXPECT_TRUE(place(*store, "o" + std::to_string(placed)));
 }
 
+TEST_F(SqliteWriteQueue, logs_a_failed_group_once) {
+    const StorePtr store = open();
+    const auto no_room = [&] {
+        const Result<void> written =
+            store->write([](Transaction&) -> Result<void> { throw SqliteError(SQLITE_FULL, "no room"); });
+        EXPECT_EQ(written.error().code, ErrorCode::unavailable);
+    };
+    run_together(*store, {no_room, [&] { EXPECT_TRUE(put(*store, "a")); }, no_room, no_room});
+    ASSERT_EQ(log_.count("store-write-failed"), 1u);
+    const auto fields = log_.events_named("store-write-failed").front().fields;
+    EXPECT_EQ(fields.at("writes"), "3");
+    EXPECT_EQ(fields.at("code"), std::to_string(SQLITE_FULL));
+    EXPECT_EQ(fields.at("reason"), "no room");
+}
+
+TEST_F(SqliteWriteQueue, writes_that_are_tried_again_share_one_deadline) {
+    options_.busy_deadline = Milliseconds{50};
+    const StorePtr store = open();
+    Connection other(database_file(data_dir()), Connection::Mode::write);
+    int tried = 0;
+    const auto put_again = [&] {
+        const Result<void> written = store->write([&](Transaction&) -> Result<void> {
+            ++tried;
+            return {};
+        });
+        EXPECT_EQ(written.error().code, ErrorCode::unavailable);
+    };
+    const auto let_another_in = [&] {
+        const Result<void> written = store->write([&](Transaction& transaction) -> Result<void> {
+            transaction.db.rollback();
+            other.begin_immediate();
+            throw SqliteError(SQLITE_FULL, "no room");
+        });
+        EXPECT_EQ(written.error().code, ErrorCode::unavailable);
+    };
+    run_together(*store, {put_again, put_again, let_another_in});
+    EXPECT_EQ(tried, 2) << "in the group only";
+    EXPECT_EQ(clock_.slept(), options_.busy_deadline);
+    other.rollback();
+    EXPECT_TRUE(put(*store, "a"));
+}
+
+// A disk that fails one write after the other would have everything opened again for each.
+TEST_F(SqliteWriteQueue, tries_no_more_of_a_group_while_the_store_is_not_trusted) {
+    options_.busy_deadline = Milliseconds{50};
+    const StorePtr store = open();
+    Connection elsewhere(database_file(data_dir()), Connection::Mode::read);
+    std::optional<Snapshot> reading;
+    const auto in_doubt = [&] {
+        const Result<void> written = store->write([&](Transaction&) -> Result<void> {
+            if (!reading) {
+                reading.emplace(elsewhere);
+                EXPECT_FALSE(elsewhere.query("SELECT * FROM users").next());
+                throw SqliteError(SQLITE_FULL, "no room");
+            }
+            throw SqliteError(SQLITE_IOERR_FSYNC, "no sync");
+        });
+        EXPECT_EQ(written.error().code, ErrorCode::outcome_unknown);
+    };
+    const auto put_late = [&] { EXPECT_EQ(put(*store, "a").error().code, ErrorCode::unavailable); };
+    run_together(*store, {in_doubt, put_late, put_late});
+    EXPECT_EQ(log_.count("store-not-yet-trusted"), 1u);
+}
+
 TEST_F(SqliteWriteQueue, fails_only_the_write_that_fills_the_disk) {
     const StorePtr store = open();
     stock_up(*store);
