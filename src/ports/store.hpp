@@ -6,7 +6,8 @@
 // Stored times are the store's own.
 //
 // Thread-safe; every method may block. Errors of every method: `unavailable` (nothing was done) and,
-// for writes, `outcome_unknown` (it may have been done). Others are named at each method.
+// for writes, `overloaded` (too many wait; nothing was done) and `outcome_unknown` (it may have been
+// done). Others are named at each method.
 #pragma once
 
 #include <cstddef>
