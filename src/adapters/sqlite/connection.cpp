@@ -26,6 +26,10 @@ bool is_surely_undone(int code) {
     return primary(code) == SQLITE_FULL || primary(code) == SQLITE_BUSY || code == SQLITE_IOERR_WRITE;
 }
 
+bool is_without_shared_memory(int code) {
+    return code == SQLITE_IOERR_SHMOPEN || code == SQLITE_IOERR_SHMMAP || code == SQLITE_IOERR_SHMLOCK;
+}
+
 bool is_environment(int code) {
     switch (primary(code)) {
         case SQLITE_BUSY:
@@ -130,7 +134,9 @@ void Connection::configure(Mode mode) {
     execute("PRAGMA temp_store=MEMORY; PRAGMA mmap_size=0; PRAGMA trusted_schema=OFF; PRAGMA cell_size_check=ON;");
     if (mode == Mode::read) return;
     // The default of 2 MB is less than a busy batch writes, and every page too many is written twice.
-    execute("PRAGMA page_size=4096; PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA cache_size=-32768;");
+    execute("PRAGMA page_size=4096;");
+    keep_log();
+    execute("PRAGMA synchronous=FULL; PRAGMA cache_size=-32768;");
     sqlite3_wal_autocheckpoint(db_, automatic_checkpoint_off);
     sqlite3_wal_hook(
         db_,
@@ -139,6 +145,14 @@ void Connection::configure(Mode mode) {
             return SQLITE_OK;
         },
         this);
+}
+
+// Where SQLite can keep no log it stays with a rollback journal, and that is no error of its own.
+void Connection::keep_log() {
+    Rows mode = query("PRAGMA journal_mode=WAL");
+    if (!mode.next() || mode.text(0) != "wal") {
+        throw SqliteError(SQLITE_IOERR_SHMOPEN, "no memory can be shared, so no log can be kept");
+    }
 }
 
 void Connection::execute(Sql script) {

@@ -36,6 +36,9 @@ private:
 // would find it.
 [[nodiscard]] bool is_surely_undone(int code);
 
+// The file system cannot share memory, which the index of the log needs: that of another machine, often.
+[[nodiscard]] bool is_without_shared_memory(int code);
+
 // The disk, the memory or the file, and not a mistake of ours.
 [[nodiscard]] bool is_environment(int code);
 
@@ -169,6 +172,7 @@ public:
 private:
     [[nodiscard]] CachedStatement& prepare(Sql sql);
     void configure(Mode mode);
+    void keep_log();
     void close() noexcept;
 
     sqlite3* db_ = nullptr;

@@ -26,7 +26,8 @@ private:
 };
 
 // Creates the directory (mode 0700) and an empty database file (0600) where they are missing.
-// Errors (unavailable): one sentence that names the directory.
+// Errors (unavailable): one sentence that names the directory; also where its file system cannot keep
+// the log of a database.
 [[nodiscard]] Result<void> prepare_data_dir(const std::filesystem::path& data_dir);
 
 // A server refuses beside another server (unavailable, names its process). It waits a moment, no

@@ -21,6 +21,7 @@ struct Plan {
 
 std::mutex mutex;
 Plan plan;
+bool shares_memory = true;
 sqlite3_vfs* real_vfs = nullptr;
 sqlite3_vfs faulty_vfs;
 
@@ -106,11 +107,23 @@ constexpr sqlite3_io_methods methods{.iVersion = 2,
                                      .xFetch = nullptr,
                                      .xUnfetch = nullptr};
 
+// The first version of these methods knew no shared memory, and without it there is no log.
+constexpr sqlite3_io_methods without_shared_memory = [] {
+    sqlite3_io_methods first = methods;
+    first.iVersion = 1;
+    return first;
+}();
+
+const sqlite3_io_methods& methods_now() {
+    const std::lock_guard lock(mutex);
+    return shares_memory ? methods : without_shared_memory;
+}
+
 int open_file(sqlite3_vfs*, const char* name, sqlite3_file* file, int flags, int* out_flags) {
     File& ours = of(file);
     ours.name = name;
     const int code = real_vfs->xOpen(real_vfs, name, ours.real(), flags, out_flags);
-    ours.base.pMethods = ours.real()->pMethods == nullptr ? nullptr : &methods;
+    ours.base.pMethods = ours.real()->pMethods == nullptr ? nullptr : &methods_now();
     return code;
 }
 
@@ -141,6 +154,12 @@ void FaultyDisk::fail(DiskStep step, int code, int good, int bad, const std::str
 void FaultyDisk::heal() {
     const std::lock_guard lock(mutex);
     plan.code = SQLITE_OK;
+    shares_memory = true;
+}
+
+void FaultyDisk::share_no_memory() {
+    const std::lock_guard lock(mutex);
+    shares_memory = false;
 }
 
 int FaultyDisk::failures() const {

@@ -20,6 +20,9 @@ public:
     void fail(DiskStep step, int code, int good, int bad, const std::string& suffix = "");
     void heal();
 
+    // Files that are opened from now on are on a file system that cannot share memory.
+    void share_no_memory();
+
     // Steps that failed since `fail`.
     [[nodiscard]] int failures() const;
 };

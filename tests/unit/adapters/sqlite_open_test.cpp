@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "adapters/sqlite/schema.hpp"
+#include "tests/unit/adapters/sqlite_faulty_vfs.hpp"
 #include "tests/unit/adapters/sqlite_fixture.hpp"
 
 namespace waybill::sqlite {
@@ -187,6 +188,35 @@ TEST_F(SqliteOpen, refuses_a_foreign_database) {
         db.execute("CREATE TABLE orders (something TEXT)");
     }
     expect_refusal(try_open(), "cannot be opened");
+}
+
+// It would stay with a rollback journal and say nothing.
+TEST_F(SqliteOpen, refuses_a_file_system_that_cannot_keep_a_log) {
+    FaultyDisk disk;
+    disk.share_no_memory();
+    expect_refusal(try_open(), "on a local disk");
+    expect_refusal(try_open(Access::command), "on a local disk");
+    disk.heal();
+    EXPECT_TRUE(try_open());
+}
+
+TEST_F(SqliteOpen, refuses_a_file_system_that_fails_to_share_memory) {
+    FaultyDisk disk;
+    for (int i = 0; i < 2; ++i) {
+        disk.fail(DiskStep::shared_memory, SQLITE_IOERR_SHMMAP, 0, 1'000);
+        const Result<StorePtr> store = try_open();
+        expect_refusal(store, "on a local disk");
+        EXPECT_THAT(store.error().detail, HasSubstr("--data-dir"));
+    }
+    disk.heal();
+    EXPECT_TRUE(try_open());
+}
+
+TEST_F(SqliteOpen, never_writes_without_a_log) {
+    FaultyDisk disk;
+    disk.share_no_memory();
+    std::filesystem::create_directories(data_dir());
+    EXPECT_THROW(Connection(database_file(data_dir()), Connection::Mode::write), SqliteError);
 }
 
 TEST_F(SqliteOpen, refuses_a_path_that_is_no_directory) {
