@@ -19,8 +19,8 @@ namespace waybill::sqlite {
 
 // The log is copied into the database when it is this long, and readers are waited for (a moment)
 // when it has become that long. In pages of 4 KiB.
-inline constexpr int checkpoint_pages = 4'000;
-inline constexpr int checkpoint_pages_forced = 16 * checkpoint_pages;
+inline constexpr int checkpoint_pages = 16'000;
+inline constexpr int checkpoint_pages_forced = 4 * checkpoint_pages;
 
 // Everything but `healthy` and `readers` is for the one thread that writes.
 class Database {
