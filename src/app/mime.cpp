@@ -96,10 +96,10 @@ void append_quoted_line(std::string& out, std::string_view line) {
     out += "\r\n";
 }
 
-std::string trim(std::string text) {
+std::string trim(std::string_view text) {
     const std::size_t first = text.find_first_not_of(' ');
-    if (first == std::string::npos) return {};
-    return text.substr(first, text.find_last_not_of(' ') - first + 1);
+    if (first == std::string_view::npos) return {};
+    return std::string(text.substr(first, text.find_last_not_of(' ') - first + 1));
 }
 
 std::string quoted_string(std::string_view text) {

@@ -164,7 +164,7 @@ private:
 
 class AccessTokens::State {
 public:
-    State(Options options, Clock& clock)
+    State(const Options& options, Clock& clock)
         : clock_(clock),
           lifetime_(options.lifetime),
           key_(derive_key(options.secret, "waybill access v1")),
@@ -258,8 +258,7 @@ private:
     VerifiedTokens verified_;
 };
 
-AccessTokens::AccessTokens(Options options, Clock& clock)
-    : state_(std::make_unique<State>(std::move(options), clock)) {}
+AccessTokens::AccessTokens(const Options& options, Clock& clock) : state_(std::make_unique<State>(options, clock)) {}
 AccessTokens::~AccessTokens() = default;
 
 std::string AccessTokens::issue(const Caller& caller) { return state_->issue(caller); }
@@ -297,7 +296,7 @@ Mac refresh_mac(std::string_view key, std::string_view body) {
 
 }  // namespace
 
-RefreshTokens::RefreshTokens(std::string secret) : secret_(derive_key(secret, "waybill refresh v1")) {}
+RefreshTokens::RefreshTokens(std::string_view secret) : secret_(derive_key(secret, "waybill refresh v1")) {}
 
 std::string RefreshTokens::make(const SessionId& family, std::uint32_t generation) const {
     if (!is_valid_id(family.text)) throw std::logic_error("a refresh token needs the id of its session");

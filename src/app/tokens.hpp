@@ -30,7 +30,7 @@ public:
         Milliseconds lifetime{900'000};
         std::size_t verified_max = 100'000;  // tokens whose signature is remembered
     };
-    AccessTokens(Options options, Clock& clock);
+    AccessTokens(const Options& options, Clock& clock);
     ~AccessTokens();
 
     [[nodiscard]] std::string issue(const Caller& caller);
@@ -54,7 +54,7 @@ struct RefreshClaim {
 // Thread-safe.
 class RefreshTokens {
 public:
-    explicit RefreshTokens(std::string secret);
+    explicit RefreshTokens(std::string_view secret);
     [[nodiscard]] std::string make(const SessionId& family, std::uint32_t generation) const;
 
     // Empty when the token is not one of ours. Compares in constant time.
