@@ -8,8 +8,6 @@
 
 #include "cli/commands.hpp"
 
-extern char** environ;
-
 namespace waybill::cli {
 
 namespace {

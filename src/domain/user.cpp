@@ -56,7 +56,7 @@ std::optional<Role> parse_role(std::string_view text) {
 std::optional<std::string> normalize_email(std::string_view text) {
     if (text.size() > email_length_max) return std::nullopt;
     const std::size_t at = text.find('@');
-    if (at == std::string_view::npos || at > email_local_length_max) return std::nullopt;
+    if (at > email_local_length_max) return std::nullopt;  // npos too
     if (!every_part(text.substr(0, at), is_atom)) return std::nullopt;
     if (!every_part(text.substr(at + 1), is_host_label)) return std::nullopt;
     std::string address{text};
