@@ -142,7 +142,7 @@ public:
             const std::lock_guard lock(mutex_);
             std::fwrite(line.data(), 1, line.size(), stream_);
             std::fflush(stream_);
-        } catch (...) {
+        } catch (...) {  // NOLINT(bugprone-empty-catch): nowhere is left to tell it
             // A line that cannot be made or written is lost; the work it tells about goes on.
         }
     }
