@@ -12,8 +12,6 @@
 #include <system_error>
 #include <unistd.h>
 
-#include "adapters/sqlite/connection.hpp"
-
 namespace waybill::sqlite {
 
 namespace {
@@ -45,27 +43,6 @@ Result<void> make_dir(const std::filesystem::path& dir) {
     if (error) return unusable(dir, error.value());
     if (::mkdir(dir.c_str(), 0700) != 0 && errno != EEXIST) return unusable(dir, errno);
     return sync_dir(parent);
-}
-
-// Every other error is met again, and told, when the store is opened. A log with content proves that
-// one can be kept, and reading it takes long.
-Result<void> try_log(const std::filesystem::path& data_dir) {
-    std::filesystem::path log = database_file(data_dir);
-    log += "-wal";
-    std::error_code no_log;
-    if (std::filesystem::file_size(log, no_log) > 0 && !no_log) return {};
-    try {
-        Connection db(database_file(data_dir), Connection::Mode::write);
-        db.keep_log_on_close();
-        (void)db.query("SELECT * FROM sqlite_schema").next();
-    } catch (const SqliteError& error) {
-        if (is_without_shared_memory(error.code())) {
-            return fail(ErrorCode::unavailable, "The file system of " + data_dir.string() +
-                                                    " cannot hold a database in use; choose another --data-dir, on " +
-                                                    "a local disk.");
-        }
-    }
-    return {};
 }
 
 struct Holder {
@@ -119,8 +96,7 @@ Result<void> prepare_data_dir(const std::filesystem::path& data_dir) {
     const int opened = ::open(file.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
     if (opened < 0) return unusable(data_dir, errno);
     ::close(opened);
-    if (Result<void> synced = sync_dir(data_dir); !synced) return synced;
-    return try_log(data_dir);
+    return sync_dir(data_dir);
 }
 
 Result<DirLock> lock_data_dir(const std::filesystem::path& data_dir, Access access, Milliseconds wait, Clock& clock) {

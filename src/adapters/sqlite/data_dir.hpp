@@ -26,8 +26,7 @@ private:
 };
 
 // Creates the directory (mode 0700) and an empty database file (0600) where they are missing.
-// Errors (unavailable): one sentence that names the directory; also where its file system cannot keep
-// the log of a database.
+// Errors (unavailable): one sentence that names the directory.
 [[nodiscard]] Result<void> prepare_data_dir(const std::filesystem::path& data_dir);
 
 // A server refuses beside another server (unavailable, names its process). It waits a moment, no

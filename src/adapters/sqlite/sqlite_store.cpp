@@ -11,6 +11,9 @@ std::unexpected<Error> unusable(const std::filesystem::path& data_dir, const std
 }
 
 std::string why_not(const SqliteError& error) {
+    if (is_without_shared_memory(error.code())) {
+        return "cannot be kept on its file system; choose another --data-dir, on a local disk";
+    }
     switch (error.code() & 0xff) {
         case SQLITE_NOTADB:
         case SQLITE_CORRUPT:
@@ -74,7 +77,8 @@ Result<std::unique_ptr<SqliteStore>> SqliteStore::open(const SqliteOptions& opti
         if (options.access == Access::command) store->lock_.release();
         return store;
     } catch (const SqliteError& error) {
-        log.write(LogLevel::error, "store-not-opened",
+        // The sentence for the person is in the result.
+        log.write(LogLevel::debug, "store-not-opened",
                   {{"code", std::to_string(error.code())}, {"reason", error.what()}});
         return unusable(options.data_dir, why_not(error));
     }
