@@ -198,6 +198,7 @@ Result<std::vector<SentWork>> SqliteStore::mark_sent(std::size_t max, std::size_
         items.resize(std::min(items.size(), max));
 
         std::vector<SentWork> marked;
+        marked.reserve(items.size());
         for (const WorkItem& item : items) marked.push_back(mark(transaction, item, resend_after));
         return marked;
     });
