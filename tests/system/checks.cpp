@@ -5,26 +5,13 @@
 #include <algorithm>
 #include <thread>
 
+#include "tests/support/quoted_printable.hpp"
+
 namespace waybill::system_test {
 
 namespace {
 
 namespace json = boost::json;
-
-std::string decode_quoted_printable(std::string_view text) {
-    std::string out;
-    for (std::size_t i = 0; i < text.size(); ++i) {
-        if (text[i] != '=') {
-            if (text[i] != '\r') out += text[i];
-        } else if (text.substr(i + 1, 2) == "\r\n") {
-            i += 2;
-        } else {
-            out += static_cast<char>(std::stoi(std::string{text.substr(i + 1, 2)}, nullptr, 16));
-            i += 2;
-        }
-    }
-    return out;
-}
 
 std::string decoded_part(const std::string& mail, std::string_view type) {
     const std::size_t head = mail.find("Content-Type: " + std::string{type});
@@ -33,7 +20,8 @@ std::string decoded_part(const std::string& mail, std::string_view type) {
     if (body == std::string::npos) return {};
     EXPECT_NE(mail.substr(head, body - head).find("quoted-printable"), std::string::npos)
         << "a part is not quoted-printable";
-    return decode_quoted_printable(std::string_view{mail}.substr(body, mail.find("\r\n--", body) - body));
+    return waybill::testing::decode_quoted_printable(
+        std::string_view{mail}.substr(body, mail.find("\r\n--", body) - body));
 }
 
 }  // namespace

@@ -7,6 +7,8 @@
 #include <thread>
 #include <vector>
 
+#include "tests/support/quoted_printable.hpp"
+
 namespace waybill {
 namespace {
 
@@ -33,21 +35,6 @@ MailRenderer make_renderer(const MailTemplates& overrides = {}, const std::strin
     return {{"orders@shop.example", shop, {}}, overrides};
 }
 
-std::string decode_quoted_printable(std::string_view text) {
-    std::string out;
-    for (std::size_t i = 0; i < text.size(); ++i) {
-        if (text[i] != '=') {
-            if (text[i] != '\r') out += text[i];
-        } else if (text.substr(i + 1, 2) == "\r\n") {
-            i += 2;
-        } else {
-            out += static_cast<char>(std::stoi(std::string{text.substr(i + 1, 2)}, nullptr, 16));
-            i += 2;
-        }
-    }
-    return out;
-}
-
 std::string head_of(const Mail& mail) { return mail.raw.substr(0, mail.raw.find("\r\n\r\n") + 2); }
 
 // The decoded body of the part of `type`.
@@ -55,7 +42,7 @@ std::string part_of(const Mail& mail, const std::string& type) {
     const std::size_t part = mail.raw.find("\r\nContent-Type: " + type + "; charset=utf-8\r\n");
     if (part == std::string::npos) return "no such part";
     const std::size_t start = mail.raw.find("\r\n\r\n", part) + 4;
-    return decode_quoted_printable(mail.raw.substr(start, mail.raw.find("--=_", start) - start));
+    return testing::decode_quoted_printable(mail.raw.substr(start, mail.raw.find("--=_", start) - start));
 }
 
 TEST(MailRenderer, derives_identity_and_headers_from_the_order) {
