@@ -16,10 +16,17 @@ ROOMS = {
     "app": {"domain", "ports"},
     "adapters/local": {"domain", "ports"},
     "adapters/sqlite": {"domain", "ports"},
+    "adapters/mongo": {"domain", "ports"},
+    "adapters/redis": {"domain", "ports"},
+    "adapters/aws": {"domain", "ports"},
+    "adapters/smtp": {"domain", "ports"},
     "adapters/webcall": {"domain", "ports"},
     "http": {"domain", "ports", "app"},
     "worker": {"domain", "ports", "app"},
-    "cli": {"domain", "ports", "app", "http", "worker", "adapters/local", "adapters/sqlite", "adapters/webcall"},
+    "cli": {
+        "domain", "ports", "app", "http", "worker", "adapters/local", "adapters/sqlite", "adapters/mongo", "adapters/redis",
+        "adapters/aws", "adapters/smtp", "adapters/webcall",
+    },
 }
 
 ASIO_ROOMS = {"http"}
