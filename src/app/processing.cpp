@@ -6,6 +6,8 @@
 #include <utility>
 #include <vector>
 
+#include "app/work_source.hpp"
+
 namespace waybill {
 
 namespace {
@@ -74,10 +76,6 @@ TryOutcome to_try_outcome(MailOutcome outcome) {
 int attempts_after(const FinishedTry& ended, const WorkPolicy& policy) {
     const bool crashed = ended.outcome == TryOutcome::crashed && ended.work.attempts < policy.attempts_max;
     return ended.work.attempts + (crashed ? 1 : 0);
-}
-
-bool is_passing(ErrorCode code) {
-    return code == ErrorCode::unavailable || code == ErrorCode::outcome_unknown || code == ErrorCode::overloaded;
 }
 
 // The writes that follow from some tries; `tries[i]` belongs to `writes[i]`.
@@ -173,7 +171,7 @@ public:
     }
 
     [[nodiscard]] bool mails_may_wait() const { return mails_may_wait_; }
-    [[nodiscard]] std::vector<FinishedTry> take_unwritten() { return std::move(unwritten_); }
+    [[nodiscard]] SettledTries take_settled() { return std::move(settled_); }
 
 private:
     template <class Write, class Call>
@@ -183,6 +181,7 @@ private:
         for (std::size_t i = 0; i < results.size(); ++i) {
             if (results[i]) {
                 count(kind.writes[i], kind.tries[i]);
+                settled_.written.push_back(std::move(kind.tries[i].work.lease));
             } else {
                 note_error(results[i].error(), std::move(kind.tries[i]));
             }
@@ -222,7 +221,7 @@ private:
         if (is_passing(error.code)) {
             // What may have been settled may have left a mail.
             if (error.code == ErrorCode::outcome_unknown) mails_may_wait_ = true;
-            unwritten_.push_back(std::move(ended));
+            settled_.unwritten.push_back(std::move(ended));
             return;
         }
         if (error.code == ErrorCode::lease_lost) {
@@ -242,7 +241,7 @@ private:
     Writes<OrderSettlement> orders_;
     Writes<MailSettlement> mails_;
     Writes<Retry> retries_;
-    std::vector<FinishedTry> unwritten_;
+    SettledTries settled_;
     bool mails_may_wait_ = false;
 };
 
@@ -290,12 +289,12 @@ void Processing::begin(ClaimedWork work, std::move_only_function<void(FinishedTr
     }
 }
 
-std::vector<FinishedTry> Processing::settle(WorkKind kind, std::vector<FinishedTry> tries) {
+SettledTries Processing::settle(WorkKind kind, std::vector<FinishedTry> tries) {
     Settling settling(policy_, store_, log_, metrics_);
     for (FinishedTry& ended : tries) settling.plan(kind, std::move(ended), clock_.random_fraction());
     settling.write();
     if (kind == WorkKind::process_order && settling.mails_may_wait()) signal_.notify(WorkKind::send_mail);
-    return settling.take_unwritten();
+    return settling.take_settled();
 }
 
 }  // namespace waybill

@@ -28,6 +28,12 @@ struct FinishedTry {
     std::string reason;
 };
 
+// What became of the tries that were to be written; those in neither list are not ours any more.
+struct SettledTries {
+    std::vector<LeaseKey> written;
+    std::vector<FinishedTry> unwritten;  // for a passing reason: to be written again
+};
+
 class Processing {
 public:
     Processing(WorkPolicy policy, Store& store, Fulfilment& fulfilment, Mailer& mailer, const MailRenderer& renderer,
@@ -41,9 +47,8 @@ public:
     void begin(ClaimedWork work, std::move_only_function<void(FinishedTry)> done);
 
     // Writes what became of the tries: settles, retries or dead-letters, in as few commits as the
-    // store allows. Tries whose write failed for a passing reason are returned, to be written again;
-    // those whose lease is lost are dropped.
-    [[nodiscard]] std::vector<FinishedTry> settle(WorkKind kind, std::vector<FinishedTry> tries);
+    // store allows.
+    [[nodiscard]] SettledTries settle(WorkKind kind, std::vector<FinishedTry> tries);
 
 private:
     WorkPolicy policy_;

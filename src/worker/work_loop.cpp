@@ -17,11 +17,6 @@ struct Held {
     bool lost = false;  // somebody else may have claimed it; what its try brings will not be written
 };
 
-// The epoch tells a try whose lease was lost from a later one of the same item.
-using HeldKey = std::pair<std::string, std::uint64_t>;
-
-HeldKey key_of(const LeaseKey& lease) { return {lease.work_id.text, lease.epoch}; }
-
 Milliseconds until(SteadyTime time, SteadyTime now) {
     return std::max(std::chrono::ceil<Milliseconds>(time - now), Milliseconds::zero());
 }
@@ -30,12 +25,12 @@ Milliseconds until(SteadyTime time, SteadyTime now) {
 
 class WorkLoop::State : public std::enable_shared_from_this<State> {
 public:
-    State(WorkKind kind, WorkLoopOptions options, Processing& processing, Store& store, Clock& clock, Log& log,
+    State(WorkKind kind, WorkLoopOptions options, Processing& processing, WorkSource& source, Clock& clock, Log& log,
           Metrics& metrics, WorkSignal& signal)
         : kind_(kind),
           options_(options),
           processing_(processing),
-          store_(store),
+          source_(source),
           clock_(clock),
           log_(log),
           metrics_(metrics),
@@ -105,23 +100,24 @@ private:
 
     // False when something has to be written again.
     bool settle_batch(std::vector<FinishedTry> batch) {
-        std::vector<HeldKey> keys;
-        keys.reserve(batch.size());
-        for (const FinishedTry& ended : batch) keys.push_back(key_of(ended.work.lease));
+        std::vector<LeaseKey> leases;
+        leases.reserve(batch.size());
+        for (const FinishedTry& ended : batch) leases.push_back(ended.work.lease);
 
-        std::vector<FinishedTry> unwritten;
+        SettledTries settled;
         try {
-            unwritten = processing_.settle(kind_, std::move(batch));
+            settled = processing_.settle(kind_, std::move(batch));
         } catch (...) {
-            for (const HeldKey& key : keys) forget(key);  // their leases end
+            for (const LeaseKey& lease : leases) forget(lease, false);  // their leases end
             throw;
         }
-        for (const FinishedTry& ended : unwritten) std::erase(keys, key_of(ended.work.lease));
-        for (const HeldKey& key : keys) forget(key);
-        if (unwritten.empty()) return true;
+        for (const LeaseKey& lease : settled.written) forget(lease, true);
+        for (const FinishedTry& ended : settled.unwritten) std::erase(leases, ended.work.lease);
+        for (const LeaseKey& lease : leases) forget(lease, false);
+        if (settled.unwritten.empty()) return true;
         note_outage("What was done could not be written.");
-        ended_.insert(ended_.end(), std::make_move_iterator(unwritten.begin()),
-                      std::make_move_iterator(unwritten.end()));
+        ended_.insert(ended_.end(), std::make_move_iterator(settled.unwritten.begin()),
+                      std::make_move_iterator(settled.unwritten.end()));
         return false;
     }
 
@@ -137,16 +133,16 @@ private:
     void extend_due() {
         const SteadyTime now = clock_.steady_now();
         std::vector<LeaseKey> due;
-        for (const auto& [key, held] : held_) {
+        for (const auto& [lease, held] : held_) {
             if (due.size() == options_.batch_max) break;
-            if (!held.lost && held.heartbeat_at <= now) due.push_back({WorkId(key.first), key.second});
+            if (!held.lost && held.heartbeat_at <= now) due.push_back(lease);
         }
         if (due.empty()) return;
-        for (const LeaseKey& lease : due) held_.at(key_of(lease)).heartbeat_at = now + options_.poll_every;
+        for (const LeaseKey& lease : due) held_.at(lease).heartbeat_at = now + options_.poll_every;
 
-        const std::vector<Result<void>> results = store_.extend(due, processing_.policy().lease);
+        const std::vector<Result<void>> results = source_.extend(due, processing_.policy().lease);
         for (std::size_t i = 0; i < std::min(due.size(), results.size()); ++i) {
-            Held& held = held_.at(key_of(due[i]));
+            Held& held = held_.at(due[i]);
             if (results[i]) {
                 held.heartbeat_at = now + processing_.policy().heartbeat;
             } else if (results[i].error().code == ErrorCode::lease_lost) {
@@ -166,27 +162,28 @@ private:
         claim_not_before_ = now + options_.poll_every;  // stays when the store is away or throws
 
         const std::size_t wanted = std::min(options_.batch_max, places_max - held_.size());
-        Result<std::vector<ClaimedWork>> claimed = store_.claim_work(kind_, wanted, processing_.policy().lease);
+        Result<WorkSource::Claimed> claimed = source_.claim(wanted, processing_.policy().lease);
         if (!claimed) {
             note_outage(claimed.error().detail);
             return false;
         }
         claim_not_before_ = now;
         if (ended_.empty()) note_recovery();
-        const bool full = claimed->size() >= wanted;
-        for (ClaimedWork& work : *claimed) begin(std::move(work), now);
-        return full && held_.size() < places_max;
+        for (ClaimedWork& work : claimed->work) {
+            guarded([&] { begin(std::move(work), now); });  // one that throws leaves the others theirs
+        }
+        return claimed->more_wait && held_.size() < places_max;
     }
 
     void begin(ClaimedWork work, SteadyTime now) {
-        const HeldKey key = key_of(work.lease);
-        if (!held_.try_emplace(key, Held{now + processing_.policy().heartbeat}).second) return;
+        const LeaseKey lease = work.lease;
+        if (!held_.try_emplace(lease, Held{now + processing_.policy().heartbeat}).second) return;
         metrics_.work_in_flight.Increment();
         try {
             processing_.begin(std::move(work),
                               [self = shared_from_this()](FinishedTry ended) { self->finish(std::move(ended)); });
         } catch (...) {
-            forget(key);
+            forget(lease, false);
             throw;
         }
     }
@@ -199,8 +196,10 @@ private:
         if (!in_round_) signal_.notify(kind_);
     }
 
-    void forget(const HeldKey& key) {
-        if (held_.erase(key) > 0) metrics_.work_in_flight.Decrement();
+    void forget(const LeaseKey& lease, bool written) {
+        if (held_.erase(lease) == 0) return;
+        metrics_.work_in_flight.Decrement();
+        source_.release(lease, written);
     }
 
     // ---- pauses
@@ -210,7 +209,7 @@ private:
         const bool some_finished = end_round();
         if (more_waits || (some_finished && now >= settle_not_before_)) return Milliseconds::zero();
         Milliseconds pause = options_.poll_every;
-        for (const auto& [key, held] : held_) {
+        for (const auto& [lease, held] : held_) {
             if (!held.lost) pause = std::min(pause, until(held.heartbeat_at, now));
         }
         if (!ended_.empty()) pause = std::min(pause, until(settle_not_before_, now));
@@ -238,14 +237,14 @@ private:
     const WorkKind kind_;
     const WorkLoopOptions options_;
     Processing& processing_;
-    Store& store_;
+    WorkSource& source_;
     Clock& clock_;
     Log& log_;
     Metrics& metrics_;
     WorkSignal& signal_;
 
     // Of the loop's thread only.
-    std::map<HeldKey, Held> held_;
+    std::map<LeaseKey, Held, LeaseOrder> held_;
     std::vector<FinishedTry> ended_;  // not settled yet; their leases are kept
     SteadyTime settle_not_before_{};
     SteadyTime claim_not_before_{};
@@ -260,7 +259,12 @@ private:
 
 WorkLoop::WorkLoop(WorkKind kind, WorkLoopOptions options, Processing& processing, Store& store, Clock& clock, Log& log,
                    Metrics& metrics, WorkSignal& signal)
-    : state_(std::make_shared<State>(kind, options, processing, store, clock, log, metrics, signal)) {}
+    : store_work_(std::make_unique<StoreWork>(kind, store)),
+      state_(std::make_shared<State>(kind, options, processing, *store_work_, clock, log, metrics, signal)) {}
+
+WorkLoop::WorkLoop(WorkKind kind, WorkLoopOptions options, Processing& processing, WorkSource& source, Clock& clock,
+                   Log& log, Metrics& metrics, WorkSignal& signal)
+    : state_(std::make_shared<State>(kind, options, processing, source, clock, log, metrics, signal)) {}
 
 WorkLoop::~WorkLoop() { state_->close(); }
 

@@ -9,6 +9,7 @@
 
 #include "app/processing.hpp"
 #include "app/work_signal.hpp"
+#include "app/work_source.hpp"
 #include "ports/clock.hpp"
 #include "ports/log.hpp"
 #include "ports/store.hpp"
@@ -22,7 +23,11 @@ struct WorkLoopOptions {
 
 class WorkLoop {
 public:
+    // Takes what is due from the store.
     WorkLoop(WorkKind kind, WorkLoopOptions options, Processing& processing, Store& store, Clock& clock, Log& log,
+             Metrics& metrics, WorkSignal& signal);
+    // `source` hands out items of `kind` only, and outlives the loop.
+    WorkLoop(WorkKind kind, WorkLoopOptions options, Processing& processing, WorkSource& source, Clock& clock, Log& log,
              Metrics& metrics, WorkSignal& signal);
     ~WorkLoop();
 
@@ -36,7 +41,8 @@ public:
 
 private:
     class State;
-    std::shared_ptr<State> state_;  // shared with tries that end after the loop has gone
+    std::unique_ptr<WorkSource> store_work_;  // empty where the source is another's
+    std::shared_ptr<State> state_;            // shared with tries that end after the loop has gone
 };
 
 }  // namespace waybill::worker

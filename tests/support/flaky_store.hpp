@@ -26,7 +26,7 @@ public:
     static constexpr std::string_view any_method = "*";
 
     // Lets the next `calls` calls of `method` fail. The methods that can: ping, place_orders,
-    // claim_work, settle_orders, settle_mails, retry_at, extend, find_session,
+    // claim_work, mark_sent, return_unsent, settle_orders, settle_mails, retry_at, extend, find_session,
     // list_revoked_sessions, catalogue_version, find_product.
     void fail_next(std::string_view method, std::size_t calls, Failure failure = Failure::before) {
         const std::lock_guard lock(mutex_);
@@ -97,10 +97,10 @@ public:
     }
     [[nodiscard]] Result<std::vector<SentWork>> mark_sent(std::size_t max, std::size_t window,
                                                           Milliseconds resend_after) override {
-        return store_.mark_sent(max, window, resend_after);
+        return one("mark_sent", [&] { return store_.mark_sent(max, window, resend_after); });
     }
     [[nodiscard]] Result<void> return_unsent(std::span<const SentWork> sent) override {
-        return store_.return_unsent(sent);
+        return one("return_unsent", [&] { return store_.return_unsent(sent); });
     }
     [[nodiscard]] Result<std::vector<DeadLetter>> list_dead_letters(const std::optional<PageKey>& after,
                                                                     std::size_t limit) override {

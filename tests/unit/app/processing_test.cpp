@@ -39,11 +39,11 @@ TEST(Processing, hands_an_order_to_fulfilment_and_a_mail_to_the_mailer) {
     FinishedTry ended = try_one(world, claim(world).at(0));
     EXPECT_EQ(ended.outcome, TryOutcome::done);
     EXPECT_EQ(world.fulfilment.orders().at(0).status, OrderStatus::processing);
-    EXPECT_TRUE(world.processing.settle(orders, {ended}).empty());
+    EXPECT_TRUE(world.processing.settle(orders, {ended}).unwritten.empty());
 
     ended = try_one(world, claim(world, mails).at(0));
     EXPECT_EQ(ended.outcome, TryOutcome::done);
-    EXPECT_TRUE(world.processing.settle(mails, {ended}).empty());
+    EXPECT_TRUE(world.processing.settle(mails, {ended}).unwritten.empty());
     EXPECT_EQ(world.mailer.mails().at(0).identity, "o-1-processed");
     EXPECT_EQ(world.waiting(mails), 0);
     EXPECT_EQ(world.metrics.orders_processed.Value(), 1);
@@ -105,7 +105,7 @@ TEST(Processing, does_not_try_an_item_without_attempts_left) {
     const FinishedTry ended = try_one(world, work);
     EXPECT_EQ(ended.outcome, TryOutcome::crashed);
     EXPECT_TRUE(world.fulfilment.orders().empty());
-    EXPECT_TRUE(world.processing.settle(orders, {ended}).empty());
+    EXPECT_TRUE(world.processing.settle(orders, {ended}).unwritten.empty());
     ASSERT_EQ(world.dead_letters().size(), 1u);
     EXPECT_EQ(world.dead_letters()[0].attempts, WorkPolicy{}.attempts_max);
     EXPECT_EQ(world.metrics.dead_letters.Value(), 1);
@@ -120,7 +120,7 @@ TEST(Processing, settles_all_of_a_kind_in_one_commit) {
     ended[1].outcome = TryOutcome::no_answer;
     ended[3].outcome = TryOutcome::no_answer;
     ended[4].outcome = TryOutcome::refused;
-    EXPECT_TRUE(world.processing.settle(orders, std::move(ended)).empty());
+    EXPECT_TRUE(world.processing.settle(orders, std::move(ended)).unwritten.empty());
     EXPECT_EQ(world.store.calls("settle_orders"), 1u);
     EXPECT_EQ(world.store.calls("retry_at"), 1u);
     EXPECT_EQ(world.metrics.orders_processed.Value(), 2);
@@ -130,7 +130,7 @@ TEST(Processing, settles_all_of_a_kind_in_one_commit) {
 
 TEST(Processing, an_empty_round_asks_nothing_of_the_store) {
     WorkWorld world;
-    EXPECT_TRUE(world.processing.settle(orders, {}).empty());
+    EXPECT_TRUE(world.processing.settle(orders, {}).unwritten.empty());
     EXPECT_EQ(world.store.calls("settle_orders"), 0u);
     EXPECT_EQ(world.store.calls("retry_at"), 0u);
 }
@@ -140,11 +140,11 @@ TEST(Processing, wakes_the_mail_loop_when_an_order_is_or_may_be_settled) {
     world.place("o-1");
     const ClaimedWork work = claim(world).at(0);
     world.store.fail_next("settle_orders", 1, FlakyStore::Failure::after);
-    EXPECT_EQ(world.processing.settle(orders, {{work, TryOutcome::done, ""}}).size(), 1u);
+    EXPECT_EQ(world.processing.settle(orders, {{work, TryOutcome::done, ""}}).unwritten.size(), 1u);
     EXPECT_TRUE(world.wakes(mails));
 
     world.place("o-2");
-    EXPECT_TRUE(world.processing.settle(orders, {{claim(world).at(0), TryOutcome::done, ""}}).empty());
+    EXPECT_TRUE(world.processing.settle(orders, {{claim(world).at(0), TryOutcome::done, ""}}).unwritten.empty());
     EXPECT_TRUE(world.wakes(mails));
 }
 
@@ -154,11 +154,11 @@ TEST(Processing, returns_what_could_not_be_written_and_can_be_later) {
         world.place("o-1");
         const ClaimedWork work = claim(world).at(0);
         world.store.fail_next("settle_orders", 1, failure);
-        std::vector<FinishedTry> unwritten = world.processing.settle(orders, {{work, TryOutcome::done, ""}});
+        std::vector<FinishedTry> unwritten = world.processing.settle(orders, {{work, TryOutcome::done, ""}}).unwritten;
         ASSERT_EQ(unwritten.size(), 1u);
         EXPECT_EQ(unwritten[0].work.lease, work.lease);
         EXPECT_EQ(world.metrics.orders_processed.Value(), 0);
-        EXPECT_TRUE(world.processing.settle(orders, std::move(unwritten)).empty());
+        EXPECT_TRUE(world.processing.settle(orders, std::move(unwritten)).unwritten.empty());
         EXPECT_EQ(world.status(OrderId("o-1")), OrderStatus::processed);
         EXPECT_EQ(world.waiting(mails), 1);
     }
@@ -170,11 +170,11 @@ TEST(Processing, drops_a_try_whose_lease_is_lost) {
     const ClaimedWork work = claim(world).at(0);
     world.clock.advance(WorkPolicy{}.lease + Milliseconds(1));
     const ClaimedWork later = claim(world).at(0);
-    EXPECT_TRUE(world.processing.settle(orders, {{work, TryOutcome::done, ""}}).empty());
+    EXPECT_TRUE(world.processing.settle(orders, {{work, TryOutcome::done, ""}}).unwritten.empty());
     EXPECT_EQ(world.status(OrderId("o-1")), OrderStatus::processing);
     EXPECT_EQ(world.metrics.work_leases_lost.Value(), 1);
     EXPECT_EQ(world.metrics.orders_processed.Value(), 0);
-    EXPECT_TRUE(world.processing.settle(orders, {{later, TryOutcome::done, ""}}).empty());
+    EXPECT_TRUE(world.processing.settle(orders, {{later, TryOutcome::done, ""}}).unwritten.empty());
     EXPECT_EQ(world.status(OrderId("o-1")), OrderStatus::processed);
 }
 
@@ -200,7 +200,7 @@ TEST(Processing, one_settlement_that_throws_does_not_stop_its_neighbours) {
     world.place("o-2");
     std::vector<FinishedTry> ended;
     for (ClaimedWork& work : claim(world)) ended.push_back({std::move(work), TryOutcome::done, ""});
-    EXPECT_TRUE(processing.settle(orders, std::move(ended)).empty());
+    EXPECT_TRUE(processing.settle(orders, std::move(ended)).unwritten.empty());
     EXPECT_EQ(world.status(OrderId("o-1")), OrderStatus::processed);
     EXPECT_EQ(world.status(OrderId("o-2")), OrderStatus::processed);
     EXPECT_EQ(world.status(OrderId("poison")), OrderStatus::processing);
