@@ -1,0 +1,42 @@
+// How long something in the background may wait, and what ends it early.
+#pragma once
+
+#include <memory>
+#include <stop_token>
+
+#include "ports/clock.hpp"
+
+namespace waybill::redis {
+
+// A file descriptor that another thread can make readable, so that a poll ends.
+class Wake {
+public:
+    Wake();  // throws std::system_error
+    ~Wake();
+    Wake(const Wake&) = delete;
+    Wake& operator=(const Wake&) = delete;
+
+    void signal();
+    void clear();
+    [[nodiscard]] int fd() const { return fd_; }
+
+private:
+    int fd_;
+};
+
+enum class Waited { ready, timed_out, stopped };
+
+// What is signalled through `wake` ends a wait only when `stop` was requested as well.
+struct Patience {
+    const Clock& clock;
+    SteadyTime deadline;
+    Wake& wake;
+    const std::stop_token& stop;
+
+    [[nodiscard]] Milliseconds left() const;  // rounded up; not below zero
+
+    // `events` are poll's.
+    [[nodiscard]] Waited wait_for(int fd, short events) const;
+};
+
+}  // namespace waybill::redis
