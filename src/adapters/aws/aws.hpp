@@ -41,7 +41,8 @@ struct CredentialOptions {
 // One request to a service, with its repetitions.
 struct CallOptions {
     Milliseconds connect_timeout{2'000};
-    Milliseconds timeout{5'000};    // of one try; a long poll's wait comes on top
+    Milliseconds timeout{3'000};    // of one try; a long poll's wait comes on top
+    Milliseconds deadline{8'000};   // of all tries together; the same
     std::size_t attempts_max = 3;   // after throttling, 5xx and lost connections
     Milliseconds backoff_min{100};  // doubled each time, full jitter
     Milliseconds backoff_max{1'000};
@@ -75,7 +76,7 @@ struct SesOptions {
     double rate_per_second = 0;             // mails a second, whole process; 0: no limit of ours
     Milliseconds rate_wait_max{5'000};      // a mail that would wait longer for its turn gets no_answer
     std::size_t raw_bytes_max = 10u << 20;  // of the MIME message
-    CallOptions call{.timeout = Milliseconds{10'000}};
+    CallOptions call{.timeout = Milliseconds{8'000}};
 };
 
 // Throws std::invalid_argument, with a sentence that names the setting, when it cannot work.
