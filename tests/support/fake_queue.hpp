@@ -3,17 +3,15 @@
 // shown again.
 //
 // Visibility is by the Clock; only the wait of a receive is real time, and ends with the first message
-// that is sent. Thread-safe.
+// that can be received. Thread-safe.
 #pragma once
 
-#include <algorithm>
 #include <condition_variable>
 #include <cstddef>
 #include <cstdint>
 #include <list>
 #include <map>
 #include <mutex>
-#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -78,16 +76,8 @@ public:
         const std::lock_guard lock(mutex_);
         return kept_.size();
     }
-    // How long the messages of `id` stay hidden; 0 when one can be received.
-    [[nodiscard]] Milliseconds hidden_for(const WorkId& id) const {
-        const std::lock_guard lock(mutex_);
-        std::optional<SteadyTime> first;
-        for (const Kept& kept : kept_) {
-            if (kept.work_id == id && (!first || kept.visible_at < *first)) first = kept.visible_at;
-        }
-        const SteadyTime now = clock_.steady_now();
-        return first && *first > now ? std::chrono::ceil<Milliseconds>(*first - now) : Milliseconds::zero();
-    }
+    // How long the messages of `id` stay hidden; 0 when all of them can be received.
+    [[nodiscard]] Milliseconds hidden_for(const WorkId& id) const;
     // The most often that one message was received.
     [[nodiscard]] int receives_max() const {
         const std::lock_guard lock(mutex_);
@@ -106,56 +96,10 @@ public:
 
     // ---- the port
 
-    [[nodiscard]] std::vector<Result<void>> send(std::span<const QueueMessage> messages) override {
-        const std::lock_guard lock(mutex_);
-        ++calls_["send"];
-        if (away_) return std::vector<Result<void>>(messages.size(), is_away());
-        std::vector<Result<void>> results;
-        for (const QueueMessage& message : messages) results.push_back(take(message));
-        changed_.notify_all();
-        if (loses_reply("send")) results.assign(messages.size(), is_away());
-        return results;
-    }
-
-    [[nodiscard]] Result<std::vector<ReceivedMessage>> receive(std::size_t max, Milliseconds wait) override {
-        std::unique_lock lock(mutex_);
-        ++calls_["receive"];
-        if (away_) return is_away();
-        ++receivers_;
-        changed_.notify_all();
-        changed_.wait_for(lock, wait, [this] { return away_ || any_visible(); });
-        --receivers_;
-        if (away_) return is_away();
-        std::vector<ReceivedMessage> received = hand_out(max);
-        if (loses_reply("receive")) return is_away();
-        return received;
-    }
-
-    Result<void> ack(std::span<const ReceivedMessage> messages) override {
-        const std::lock_guard lock(mutex_);
-        ++calls_["ack"];
-        if (away_) return is_away();
-        for (const ReceivedMessage& message : messages) {
-            std::erase_if(kept_, [&](const Kept& kept) { return kept.receipt == message.receipt; });
-        }
-        changed_.notify_all();
-        if (loses_reply("ack")) return is_away();
-        return {};
-    }
-
-    Result<void> extend(std::span<const ReceivedMessage> messages, Milliseconds visibility) override {
-        const std::lock_guard lock(mutex_);
-        ++calls_["extend"];
-        if (away_) return is_away();
-        for (const ReceivedMessage& message : messages) {
-            for (Kept& kept : kept_) {
-                if (kept.receipt == message.receipt) kept.visible_at = clock_.steady_now() + visibility;
-            }
-        }
-        changed_.notify_all();
-        if (loses_reply("extend")) return is_away();
-        return {};
-    }
+    [[nodiscard]] std::vector<Result<void>> send(std::span<const QueueMessage> messages) override;
+    [[nodiscard]] Result<std::vector<ReceivedMessage>> receive(std::size_t max, Milliseconds wait) override;
+    Result<void> ack(std::span<const ReceivedMessage> messages) override;
+    Result<void> extend(std::span<const ReceivedMessage> messages, Milliseconds visibility) override;
 
 private:
     struct Kept {
@@ -172,45 +116,10 @@ private:
         changed_.notify_all();
     }
 
-    static std::unexpected<Error> is_away() { return fail(ErrorCode::unavailable, "The queue is away."); }
-
-    static bool use_up(std::size_t& count) { return count > 0 && count-- > 0; }
-
-    bool loses_reply(const std::string& method) { return use_up(lost_replies_[method]); }
-
-    Result<void> take(const QueueMessage& message) {
-        if (use_up(refuse_)) return fail(ErrorCode::unavailable, "The queue refused the message.");
-        sent_.push_back(message);
-        if (use_up(lose_)) return {};
-        const SteadyTime now = clock_.steady_now();
-        const SteadyTime visible_at = use_up(delay_) ? now + delay_by_ : now;
-        kept_.push_back({message.work_id, visible_at});
-        if (use_up(repeat_)) kept_.push_back({message.work_id, visible_at});
-        return {};
-    }
-
-    [[nodiscard]] bool any_visible() const {
-        const SteadyTime now = clock_.steady_now();
-        return std::ranges::any_of(kept_, [&](const Kept& kept) { return kept.visible_at <= now; });
-    }
-
-    std::vector<ReceivedMessage> hand_out(std::size_t max) {
-        std::vector<ReceivedMessage> received;
-        const SteadyTime now = clock_.steady_now();
-        const auto give = [&](Kept& kept) {
-            if (received.size() == max || kept.visible_at > now) return;
-            kept.visible_at = now + visibility_;
-            kept.receipt = "receipt-" + std::to_string(++receipts_);
-            receives_max_ = std::max(receives_max_, ++kept.receives);
-            received.push_back({kept.work_id, kept.receipt});
-        };
-        if (newest_first_) {
-            std::for_each(kept_.rbegin(), kept_.rend(), give);
-        } else {
-            std::for_each(kept_.begin(), kept_.end(), give);
-        }
-        return received;
-    }
+    // With the lock held.
+    bool loses_reply(const std::string& method);
+    Result<void> take(const QueueMessage& message);
+    std::vector<ReceivedMessage> hand_out(std::size_t max);
 
     Clock& clock_;
     const Milliseconds visibility_;

@@ -167,6 +167,29 @@ TEST(QueueConsumer, a_copy_that_meets_a_live_lease_is_hidden_until_that_lease_en
     EXPECT_EQ(world.queue.hidden_for(process_work_id(OrderId("o-1"))), WorkPolicy{}.lease - 4s);
 }
 
+TEST(QueueConsumer, a_worker_that_lost_its_lease_leaves_the_message_to_the_other) {
+    QueueWorld world;
+    world.fulfilment.hold();
+    const auto stopped = world.make_consumer();
+    const auto other = world.make_consumer();
+    send_one(world);
+    receive_and_claim(*stopped);
+    world.clock.advance(WorkPolicy{}.lease + 1ms);
+    receive_and_claim(*other);
+    ASSERT_EQ(world.fulfilment.held(), 2u);
+
+    ASSERT_TRUE(world.fulfilment.release_one());
+    for (int i = 0; i < 3; ++i) static_cast<void>(stopped->work_step());
+    static_cast<void>(stopped->answer_step());
+    EXPECT_EQ(world.log.count("lease-lost"), 1u);
+    EXPECT_EQ(world.queue.calls("ack"), 0u);
+    world.fulfilment.release_all();
+    static_cast<void>(other->work_step());
+    static_cast<void>(other->answer_step());
+    EXPECT_EQ(world.status(OrderId("o-1")), OrderStatus::processed);
+    EXPECT_EQ(world.queue.size(), 0u);
+}
+
 TEST(QueueConsumer, a_message_of_a_cancelled_or_unknown_order_is_deleted) {
     QueueWorld world;
     const OrderId id = send_one(world);
@@ -300,9 +323,10 @@ TEST(QueueConsumer, keeps_messages_while_the_store_is_away_and_receives_no_more_
         static_cast<void>(consumer->receive_step());
         EXPECT_GT(consumer->work_step(), 0ms);
         static_cast<void>(consumer->answer_step());
+        EXPECT_GE(world.queue.hidden_for(process_work_id(OrderId("o-0"))), WorkPolicy{}.lease - 6s);
         world.clock.advance(1s);
     }
-    EXPECT_EQ(world.queue.receives_max(), 1) << "hidden as long as they wait here";
+    EXPECT_EQ(world.queue.receives_max(), 1);
     EXPECT_EQ(world.log.count("work-store-away"), 1u);
     world.store.recover();
     world.pass(relay, *consumer, 35s);
@@ -405,8 +429,8 @@ TEST(QueueConsumer, takes_an_exception_of_the_queue_as_an_outage) {
 // ---- threads
 
 struct Running {
-    explicit Running(QueueWorld& world, Milliseconds drain_max = 1h) : relay(world.make_relay()) {
-        QueueConsumerOptions options;
+    explicit Running(QueueWorld& world, Milliseconds drain_max = 1h, QueueConsumerOptions options = {})
+        : relay(world.make_relay()) {
         options.deliveries.long_poll = 50ms;
         options.loop.poll_every = 1h;
         consumer = world.make_consumer(options);
@@ -449,6 +473,19 @@ TEST(QueueConsumer, finishes_what_is_in_flight_when_it_is_stopped_and_begins_not
     EXPECT_EQ(world.status(OrderId("o-2")), OrderStatus::pending);
     EXPECT_EQ(world.queue.size(), 1u) << "the first was deleted";
     EXPECT_EQ(world.queue.receive(10, 0ms).value().size(), 1u) << "the other is there for others at once";
+}
+
+TEST(QueueConsumer, gives_the_last_answers_before_it_ends) {
+    QueueWorld world;
+    {
+        QueueConsumerOptions options;
+        options.answerers = 0;  // as when they are stopped before their turn
+        const Running running(world, 1h, options);
+        send_one(world);
+        ASSERT_TRUE(world.fulfilment.wait_for_orders(1));
+    }
+    EXPECT_EQ(world.status(OrderId("o-1")), OrderStatus::processed);
+    EXPECT_EQ(world.queue.size(), 0u);
 }
 
 TEST(QueueConsumer, leaves_lease_and_message_of_what_does_not_end_in_time) {

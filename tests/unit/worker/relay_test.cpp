@@ -140,6 +140,19 @@ TEST(Relay, asks_a_queue_that_is_away_with_growing_pauses_and_one_call_each) {
     EXPECT_EQ(world.log.count("queue-back"), 1u);
 }
 
+TEST(Relay, does_not_slow_down_for_a_queue_that_takes_some) {
+    QueueWorld world;
+    Relay relay = world.make_relay();
+    for (int i = 0; i < 30; ++i) {
+        place(world, 2, "o-" + std::to_string(i) + "-");
+        world.queue.refuse_next(1);
+        const Milliseconds pause = relay.step();
+        ASSERT_GT(pause, 0ms);
+        ASSERT_LE(pause, 4 * WorkPolicy{}.backoff_min);
+        world.clock.advance(pause);
+    }
+}
+
 // A queue that goes away in the middle of a round.
 class LeavingQueue : public FakeQueue {
 public:
