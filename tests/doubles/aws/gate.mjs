@@ -40,6 +40,7 @@ export class Gate {
   // `shared`: {now(), known(id)} of all gates of the process.
   constructor(name, emulatorPort, shared) {
     this.service = name === 'ses' ? 'ses' : 'sqs';
+    this.waitsHere = name === 'sqs2';
     this.emulatorPort = emulatorPort;
     this.shared = shared;
     this.agent = new http.Agent({ keepAlive: true });
@@ -95,7 +96,7 @@ export class Gate {
     this.seen.accepted++;
     const own = this.service === 'ses' && this.answerForSes(action, body);
     if (own) return this.answer(response, own);
-    const answered = fault?.kind === 'partial' ? await this.forwardPart(request, body, fault) : await this.forward(request, body);
+    const answered = await this.onward(request, action, body, fault);
     if (fault?.kind === 'cut_after') return request.socket.destroy();
     this.answer(response, answered);
   }
@@ -115,6 +116,23 @@ export class Gate {
       if (!this.identities[from] && !this.identities[from.split('@').pop()]) return jsonError('ses', 400, 'MessageRejected', 'Email address is not verified.');
     }
     return null;
+  }
+
+  onward(request, action, body, fault) {
+    if (fault?.kind === 'partial') return this.forwardPart(request, body, fault);
+    if (this.waitsHere && action === 'ReceiveMessage') return this.forwardPoll(request, body);
+    return this.forward(request, body);
+  }
+
+  // local-aws-sqs waits to the end although messages have come, and gives each several times.
+  async forwardPoll(request, body) {
+    const { WaitTimeSeconds = 0, ...poll } = JSON.parse(body);
+    const deadline = Date.now() + WaitTimeSeconds * 1000;
+    for (;;) {
+      const answered = await this.forward(request, Buffer.from(JSON.stringify(poll)));
+      if (answered.body.length > 0 || Date.now() >= deadline || request.socket.destroyed) return answered;
+      await new Promise((resolve) => setTimeout(resolve, 20));
+    }
   }
 
   forward(request, body) {

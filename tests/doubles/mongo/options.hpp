@@ -1,0 +1,24 @@
+// How a double presents itself.
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+#include "domain/time.hpp"
+
+namespace waybill::testing::mongo {
+
+enum class Topology { replica_set, sharded, standalone };
+
+struct Options {
+    Topology topology = Topology::replica_set;
+    std::int32_t wire_version_max = 17;  // MongoDB 6.0; 7 is 4.0, 8 is 4.2
+    std::string set_name = "rs0";
+    Milliseconds transaction_lifetime{60'000};
+    // Both or neither. With them, every command but the handshake and saslStart wants a login.
+    std::string user{};
+    std::string password{};
+    std::uint16_t port = 0;  // 0 takes a free one
+};
+
+}  // namespace waybill::testing::mongo
