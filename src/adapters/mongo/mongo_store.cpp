@@ -1,0 +1,52 @@
+#include "adapters/mongo/mongo_store.hpp"
+
+#include "adapters/mongo/schema.hpp"
+
+namespace waybill::mongo {
+
+MongoStore::MongoStore(const MongoOptions& options, std::unique_ptr<ConnectionPool> pool, Clock& clock, Log& log)
+    : options_(options),
+      clock_(clock),
+      log_(log),
+      pool_(std::move(pool)),
+      transactions_(options_, *pool_, clock, log) {}
+
+Result<std::unique_ptr<MongoStore>> MongoStore::open(const MongoOptions& options, Clock& clock, Log& log) {
+    Result<std::unique_ptr<ConnectionPool>> pool = ConnectionPool::make(options);
+    if (!pool) return std::unexpected(pool.error());
+    auto store = std::make_unique<MongoStore>(options, *std::move(pool), clock, log);
+    if (Result<void> prepared = store->prepare(); !prepared) return std::unexpected(prepared.error());
+    return store;
+}
+
+Result<std::unique_ptr<Store>> open_mongo_store(const MongoOptions& options, Clock& clock, Log& log) {
+    Result<std::unique_ptr<MongoStore>> store = MongoStore::open(options, clock, log);
+    if (!store) return std::unexpected(store.error());
+    return std::unique_ptr<Store>(*std::move(store));
+}
+
+Result<void> MongoStore::prepare() {
+    Result<Connection> connection = pool_->take();
+    if (!connection) return std::unexpected(connection.error());
+    try {
+        const SteadyTime asked_at = clock_.steady_now();
+        const Document hello = connection->hello();
+        if (Result<void> usable = check_deployment(hello, pool_->hosts()); !usable) return usable;
+        transactions_.time().learn(hello, asked_at);
+        return prepare_schema(*connection, options_);
+    } catch (const MongoError& error) {
+        log_.write(LogLevel::error, "store-not-opened",
+                   {{"hosts", pool_->hosts()}, {"code", std::to_string(error.code())}, {"reason", error.reason()}});
+        return fail(ErrorCode::unavailable, why_not_opened(error, options_, pool_->hosts()));
+    }
+}
+
+Result<void> MongoStore::ping() {
+    const Result<bool> answered = transactions_.read([](Connection& connection) {
+        return !connection.find(collection::meta, doc("_id", schema_id), {}, [](const View&) { return true; }).empty();
+    });
+    if (!answered) return std::unexpected(answered.error());
+    return {};
+}
+
+}  // namespace waybill::mongo

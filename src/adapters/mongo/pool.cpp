@@ -1,0 +1,95 @@
+// The URI and its options become a pool.
+#include <mutex>
+
+#include "adapters/mongo/connection.hpp"
+
+namespace waybill::mongo {
+
+namespace {
+
+struct UriEnd {
+    void operator()(mongoc_uri_t* uri) const { mongoc_uri_destroy(uri); }
+};
+using Uri = std::unique_ptr<mongoc_uri_t, UriEnd>;
+
+// libmongoc writes to stderr by itself otherwise, past our log and its rules.
+void start_libmongoc() {
+    static std::once_flag once;
+    std::call_once(once, [] {
+        mongoc_log_set_handler(nullptr, nullptr);
+        mongoc_init();
+    });
+}
+
+void set_unless_given(mongoc_uri_t* uri, const char* option, std::int64_t value) {
+    if (mongoc_uri_has_option(uri, option)) return;
+    mongoc_uri_set_option_as_int32(uri, option, static_cast<std::int32_t>(value));
+}
+
+// Ours whatever the URI says: every promise of the store rests on them. Concerns are said with each
+// read and transaction.
+void set_what_must_be(mongoc_uri_t* uri) {
+    mongoc_read_prefs_t* primary = mongoc_read_prefs_new(MONGOC_READ_PRIMARY);
+    mongoc_uri_set_read_prefs_t(uri, primary);
+    mongoc_read_prefs_destroy(primary);
+    mongoc_read_concern_t* no_read_concern = mongoc_read_concern_new();
+    mongoc_uri_set_read_concern(uri, no_read_concern);
+    mongoc_read_concern_destroy(no_read_concern);
+    mongoc_write_concern_t* no_write_concern = mongoc_write_concern_new();
+    mongoc_uri_set_write_concern(uri, no_write_concern);
+    mongoc_write_concern_destroy(no_write_concern);
+    // The store repeats by itself, with a backoff and a deadline.
+    mongoc_uri_set_option_as_bool(uri, MONGOC_URI_RETRYWRITES, false);
+    mongoc_uri_set_option_as_bool(uri, MONGOC_URI_RETRYREADS, false);
+}
+
+void apply(const MongoOptions& options, mongoc_uri_t* uri) {
+    set_unless_given(uri, MONGOC_URI_MAXPOOLSIZE, options.pool_size);
+    set_unless_given(uri, MONGOC_URI_CONNECTTIMEOUTMS, options.connect_timeout.count());
+    set_unless_given(uri, MONGOC_URI_SERVERSELECTIONTIMEOUTMS, options.server_selection_timeout.count());
+    set_unless_given(uri, MONGOC_URI_SOCKETTIMEOUTMS, options.socket_timeout.count());
+    set_unless_given(uri, MONGOC_URI_WAITQUEUETIMEOUTMS, options.wait_queue_timeout.count());
+    if (mongoc_uri_get_appname(uri) == nullptr) mongoc_uri_set_appname(uri, "waybill");
+    set_what_must_be(uri);
+}
+
+std::string hosts_of(const mongoc_uri_t* uri) {
+    if (const char* service = mongoc_uri_get_srv_hostname(uri)) return service;
+    std::string hosts;
+    for (const mongoc_host_list_t* host = mongoc_uri_get_hosts(uri); host != nullptr; host = host->next) {
+        if (!hosts.empty()) hosts += ", ";
+        hosts += host->host_and_port;
+    }
+    return hosts;
+}
+
+}  // namespace
+
+Result<std::unique_ptr<ConnectionPool>> ConnectionPool::make(const MongoOptions& options) {
+    start_libmongoc();
+    bson_error_t error{};
+    const Uri uri(mongoc_uri_new_with_error(options.uri.c_str(), &error));
+    if (!uri) {
+        // libmongoc's words quote the URI, and a password may stand in it.
+        return fail(ErrorCode::validation_failed,
+                    "The MongoDB URI cannot be read: write mongodb://user:password@host:port/?replicaSet=name, with "
+                    "reserved characters of user and password as %XX.");
+    }
+    apply(options, uri.get());
+    Pool pool(mongoc_client_pool_new_with_error(uri.get(), &error));
+    if (!pool) {
+        return fail(ErrorCode::validation_failed,
+                    "The options of the MongoDB URI for " + hosts_of(uri.get()) +
+                        " cannot be used: check TLS files, authMechanism and replicaSet.");
+    }
+    mongoc_client_pool_set_error_api(pool.get(), MONGOC_ERROR_API_VERSION_2);
+    return std::unique_ptr<ConnectionPool>(new ConnectionPool(std::move(pool), hosts_of(uri.get()), options.database));
+}
+
+Result<Connection> ConnectionPool::take() {
+    mongoc_client_t* client = mongoc_client_pool_pop(pool_.get());
+    if (client == nullptr) return fail(ErrorCode::overloaded, "Every connection to the store is in use.");
+    return Connection(pool_.get(), client, database_);
+}
+
+}  // namespace waybill::mongo
