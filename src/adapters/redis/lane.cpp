@@ -171,12 +171,17 @@ bool Lane::receive(Traffic& traffic) {
     return true;
 }
 
-// Failures are counted before a caller learns of them, so that its next call sees what they led to.
+// Failures are counted before a caller learns of them, so that its next call sees what they led to. When
+// there are more replies than questions, nobody knows which belongs to which.
 bool Lane::hand_out(Traffic& traffic) {
     bool is_usable = true;
+    bool is_in_step = true;
     std::vector<std::pair<std::shared_ptr<Call>, Reply>> answered;
     while (std::optional<Reply> reply = traffic.session.reader.next()) {
-        if (traffic.sent.empty()) return false;  // nobody asked
+        if (traffic.sent.empty()) {
+            is_in_step = false;
+            break;
+        }
         if (!judge(*reply, traffic.sent.front()->fits)) {
             is_usable = false;
             traffic.is_counted = true;
@@ -185,17 +190,21 @@ bool Lane::hand_out(Traffic& traffic) {
         traffic.sent.pop_front();
     }
     traffic.has_served = traffic.has_served || !answered.empty();
+    if (!is_in_step) {
+        traffic.is_counted = true;
+        breaker_.failed("more answers than questions");
+    }
     const std::lock_guard lock(mutex_);
-    if (!is_usable) ready_ = false;
+    if (!is_usable || !is_in_step) ready_ = false;
     for (auto& [call, reply] : answered) {
         --calls_;
         calls_bytes_ -= call->bytes;
         if (call->state != State::pending) continue;
         call->reply = std::move(reply);
-        call->state = State::answered;
+        call->state = is_in_step ? State::answered : State::lost;
         call->changed.notify_one();
     }
-    return is_usable && !traffic.session.reader.is_broken();
+    return is_usable && is_in_step && !traffic.session.reader.is_broken();
 }
 
 // Whether the connection is to be kept. A script that the server does not know is no failure.

@@ -148,7 +148,10 @@ Result<void> Stream::shake_hands(const RedisAddress& address, SSL_CTX* tls, cons
             return away(verdict == X509_V_OK ? not_tls(address) : untrusted(address, verdict));
         }
         const short events = moved.step == Step::want_read ? POLLIN : POLLOUT;
-        if (patience.wait_for(fd_, events) != Waited::ready) return no_answer_in_time(address);
+        if (patience.wait_for(fd_, events) != Waited::ready) {
+            return away("Redis at " + address.place() +
+                        " did not answer the TLS handshake in time; use redis:// if that port is in clear.");
+        }
     }
 }
 
