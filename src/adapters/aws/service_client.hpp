@@ -33,9 +33,9 @@ using ServiceAnswer = std::expected<HttpResponse, ServiceFailure>;
 
 struct ServiceRequest {
     std::string method;
-    std::string path;  // as on the wire
-    Headers headers;   // signed
-    std::string body;
+    std::string path;   // as on the wire
+    Headers headers{};  // signed
+    std::string body{};
     Milliseconds extra_wait{};  // that the service may take besides, for a long poll
     bool repeat = true;         // false: one try (and its repairs) only
 };
