@@ -17,8 +17,8 @@ bool Breaker::failed(const std::string& why) {
     const int failures = ++failures_;
     if (phase_ == Phase::probing) enter(Phase::paused);
     if (phase_ == Phase::closed && failures >= failures_max_) {
-        enter(Phase::paused);
         log_.write(LogLevel::warn, "redis-away", {{"redis", place_}, {"error", why}});
+        enter(Phase::paused);
     }
     return phase_ != Phase::closed;
 }
@@ -44,8 +44,8 @@ bool Breaker::confirm(Permit permit) {
     if (permit == Permit::connect) return phase_ == Phase::closed;
     if (phase_ != Phase::probing) return false;
     failures_ = 0;
-    enter(Phase::closed);
     log_.write(LogLevel::info, "redis-back", {{"redis", place_}});
+    enter(Phase::closed);
     return true;
 }
 

@@ -58,9 +58,10 @@ std::optional<Reply> Lane::call(std::string command, Fits fits, std::chrono::nan
         if (call->state == State::answered) return std::move(call->reply);
         if (call->state == State::lost || std::exchange(overdue_, true)) return {};
         ready_ = false;
+        // Counted before the thread may connect anew.
+        breaker_.failed("no answer within " + std::to_string(limits_.call_timeout.count()) + " ms");
         wake_.signal();
     }
-    breaker_.failed("no answer within " + std::to_string(limits_.call_timeout.count()) + " ms");
     return {};
 }
 
@@ -171,55 +172,48 @@ bool Lane::receive(Traffic& traffic) {
     return true;
 }
 
-// Failures are counted before a caller learns of them, so that its next call sees what they led to. When
-// there are more replies than questions, nobody knows which belongs to which.
+// Failures are counted before a caller learns of them, so that its next call sees what they led to.
 bool Lane::hand_out(Traffic& traffic) {
-    bool is_usable = true;
-    bool is_in_step = true;
-    std::vector<std::pair<std::shared_ptr<Call>, Reply>> answered;
-    while (std::optional<Reply> reply = traffic.session.reader.next()) {
-        if (traffic.sent.empty()) {
-            is_in_step = false;
-            break;
+    std::vector<Reply> replies;
+    while (std::optional<Reply> reply = traffic.session.reader.next()) replies.push_back(std::move(*reply));
+    if (replies.size() > traffic.sent.size()) return false;  // nobody knows which belongs to which
+    const std::size_t good = judge(traffic, replies);
+    traffic.is_counted = traffic.is_counted || good < replies.size();
+    replies.resize(good);
+    traffic.has_served = traffic.has_served || !replies.empty();
+
+    const std::lock_guard lock(mutex_);
+    if (traffic.is_counted) ready_ = false;
+    for (Reply& reply : replies) {
+        Call& call = *traffic.sent.front();
+        --calls_;
+        calls_bytes_ -= call.bytes;
+        if (call.state == State::pending) {
+            call.reply = std::move(reply);
+            call.state = State::answered;
+            call.changed.notify_one();
         }
-        if (!judge(*reply, traffic.sent.front()->fits)) {
-            is_usable = false;
-            traffic.is_counted = true;
-        }
-        answered.emplace_back(std::move(traffic.sent.front()), std::move(*reply));
         traffic.sent.pop_front();
     }
-    traffic.has_served = traffic.has_served || !answered.empty();
-    if (!is_in_step) {
-        traffic.is_counted = true;
-        breaker_.failed("more answers than questions");
-    }
-    const std::lock_guard lock(mutex_);
-    if (!is_usable || !is_in_step) ready_ = false;
-    for (auto& [call, reply] : answered) {
-        --calls_;
-        calls_bytes_ -= call->bytes;
-        if (call->state != State::pending) continue;
-        call->reply = std::move(reply);
-        call->state = is_in_step ? State::answered : State::lost;
-        call->changed.notify_one();
-    }
-    return is_usable && is_in_step && !traffic.session.reader.is_broken();
+    return !traffic.is_counted && !traffic.session.reader.is_broken();
 }
 
-// Whether the connection is to be kept. A script that the server does not know is no failure.
-bool Lane::judge(const Reply& reply, Fits fits) {
-    const std::string code = reply.error_code();
-    if (code.empty() && !fits(reply)) {
-        breaker_.failed("an answer that cannot belong to its question");
-        return false;
+// How many replies may be handed out: all, or those before the first that cannot belong to its question.
+std::size_t Lane::judge(Traffic& traffic, const std::vector<Reply>& replies) {
+    for (std::size_t i = 0; i < replies.size(); ++i) {
+        const std::string code = replies[i].error_code();
+        if (code.empty() && !traffic.sent[i]->fits(replies[i])) {
+            breaker_.failed("an answer that cannot belong to its question");
+            return i;
+        }
+        if (code.empty() || code == "NOSCRIPT") {
+            breaker_.succeeded();
+            continue;
+        }
+        const bool is_open = breaker_.failed("the server answered " + code);
+        if (is_open || is_about_the_connection(code)) traffic.is_counted = true;
     }
-    if (code.empty() || code == "NOSCRIPT") {
-        breaker_.succeeded();
-        return true;
-    }
-    const bool is_open = breaker_.failed("the server answered " + code);
-    return !is_open && !is_about_the_connection(code);
+    return replies.size();
 }
 
 void Lane::drop(Traffic& traffic, const std::string& why, const std::stop_token& stop) {

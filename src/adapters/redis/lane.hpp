@@ -77,7 +77,7 @@ private:
     [[nodiscard]] bool send(Traffic& traffic);
     [[nodiscard]] bool receive(Traffic& traffic);
     [[nodiscard]] bool hand_out(Traffic& traffic);
-    [[nodiscard]] bool judge(const Reply& reply, Fits fits);
+    [[nodiscard]] std::size_t judge(Traffic& traffic, const std::vector<Reply>& replies);
     void set_ready();
     void drop(Traffic& traffic, const std::string& why, const std::stop_token& stop);
 

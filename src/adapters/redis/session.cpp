@@ -79,9 +79,7 @@ struct Advice {
 constexpr std::array advices{
     Advice{"WRONGPASS", "refuses the user or password; correct them in REDIS_URL."},
     Advice{"NOAUTH", "wants a password; put it into REDIS_URL."},
-    Advice{"NOPERM",
-           "lacks a permission for this user; allow +get +set +del +eval +evalsha +time on the keys of the "
-           "prefix."},
+    Advice{"NOPERM", "denies this user what is needed: +get +set +del +eval +evalsha +time on the keys of the prefix."},
     Advice{"LOADING", "is still reading its data; wait until it has finished."},
     Advice{"OOM", "has no memory left; set maxmemory-policy to allkeys-lru or give it more."},
     Advice{"READONLY", "is a replica; put the primary into REDIS_URL."},
@@ -96,9 +94,10 @@ constexpr std::array advices{
 
 Error explain(const RedisAddress& address, const std::string& error_code) {
     const auto found = std::ranges::find(advices, error_code, &Advice::code);
-    const std::string words = found == advices.end()
-                                  ? "answers with the error " + error_code + "; Redis 5 or newer is needed."
-                                  : std::string(found->words);
+    const std::string words = found == advices.end() ? "answers with the error " + error_code +
+                                                           "; needed are Redis 5 or newer, and for the user +get +set "
+                                                           "+del +eval +evalsha +time on the keys of the prefix."
+                                                     : std::string(found->words);
     return {ErrorCode::unavailable, "Redis at " + address.place() + " " + words};
 }
 
