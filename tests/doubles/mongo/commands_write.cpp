@@ -77,6 +77,13 @@ struct Counts {
     std::optional<Value> upserted;
 };
 
+// What is the error of the whole command and not of one statement: what a transaction is repeated
+// for, and interruptions.
+bool ends_command(int error) {
+    return error == code::write_conflict || error == code::not_in_transaction || error == code::transaction_too_large ||
+           error == code::max_time_expired || error == 11'600 || error == code::interrupted_by_step_down;
+}
+
 // The statements of one write command: each in turn, errors by index, results of retryable writes
 // kept by statement.
 template <class Run>
@@ -105,11 +112,7 @@ Object run_statements(Call& call, const char* field, Run run) {
                 upserted.emplace_back(Object{{"index", static_cast<std::int32_t>(i)}, {"_id", *counts.upserted}});
             }
         } catch (const CommandError& error) {
-            // A conflict inside a transaction is the command's error and not the statement's.
-            if (error.code == code::write_conflict || error.code == code::not_in_transaction ||
-                error.code == code::transaction_too_large || error.code >= 11'600) {
-                throw;
-            }
+            if (ends_command(error.code)) throw;
             errors.emplace_back(write_error(error, i));
             if (ordered || call.taking.transaction) break;
         }

@@ -2,12 +2,13 @@
 //   node smtpd.mjs [--mode starttls|tls|plain] [--cert FILE --key FILE] [--user NAME --password WORD]
 //                  [--no-auth] [--greet 554]
 // prints "listening PORT", then one line of JSON for each connection and each mail that it took:
-//   {"event":"open"}      {"event":"mail","from":..,"to":[..],"raw":<base64>,"tls":true,"user":..,"connection":".."}
+//   {"event":"open"}      {"event":"mail","from":..,"to":[..],"raw":<hex>,"tls":true,"user":..,"connection":".."}
 // ends when its standard input closes, so that it never outlives the test that started it.
 //
 // With --user, a login is asked for; --no-auth takes AUTH away. By the recipient's name before the @:
 //   unknown 550   busy 451   full 452   spam 554 after the data   slow 451 after the data
 //   cut: the connection is cut between the data and its acknowledgement   silent: no answer at all
+//   rude: 550, and no answer to QUIT
 // and by the sender's: stranger 550   locked 530   heavy 552.
 import fs from 'node:fs';
 import { parseArgs } from 'node:util';
@@ -19,11 +20,13 @@ const { values: options } = parseArgs({
     'no-auth': { type: 'boolean', default: false }, greet: text },
 });
 const tell = (event) => process.stdout.write(JSON.stringify(event) + '\n');
+const connectionOf = (session) => [...server.connections].find((one) => one.id === session.id);
 const refusal = (code, words) => Object.assign(new Error(words), { responseCode: code });
 const nameOf = (address) => address.address.split('@')[0];
 
 const recipients = {
   unknown: refusal(550, '5.1.1 No such user here'),
+  rude: refusal(550, '5.1.1 No such user here'),
   busy: refusal(451, '4.3.0 Try again later'),
   full: refusal(452, '4.2.2 The mailbox is full'),
 };
@@ -62,6 +65,7 @@ const server = new SMTPServer({
     done(senders[nameOf(address)]);
   },
   onRcptTo(address, session, done) {
+    if (nameOf(address) === 'rude') connectionOf(session).handler_QUIT = () => {};
     if (nameOf(address) !== 'silent') done(recipients[nameOf(address)]);
   },
   onData(stream, session, done) {
@@ -72,9 +76,9 @@ const server = new SMTPServer({
       const name = nameOf(rcptTo[0]);
       if (contents[name]) return done(contents[name]);
       tell({ event: 'mail', from: mailFrom.address, to: rcptTo.map((one) => one.address),
-        raw: Buffer.concat(chunks).toString('base64'), tls: session.secure, user: session.user ?? '', connection: session.id });
+        raw: Buffer.concat(chunks).toString('hex'), tls: session.secure, user: session.user || '', connection: session.id });
       if (name !== 'cut') return done();
-      [...server.connections].find((one) => one.id === session.id)._socket.destroy();
+      connectionOf(session)._socket.destroy();
     });
   },
 });

@@ -13,6 +13,7 @@
 namespace waybill::testing {
 
 using mongo::Array;
+using mongo::Field;
 using mongo::Object;
 using mongo::Value;
 
