@@ -114,7 +114,7 @@ private:
     }
     return false;
 }
-[[nodiscard]] inline const Array& first_batch(const Object& reply) {
+[[nodiscard]] inline Array first_batch(const Object& reply) {
     return *reply.at("cursor").as<Object>()->at("firstBatch").as<Array>();
 }
 
