@@ -1,0 +1,349 @@
+// SQS through the gate: signatures, faults, credentials. What every queue does is in the contract.
+#include <gtest/gtest.h>
+
+#include <fstream>
+
+#include "tests/support/temporary_directory.hpp"
+#include "tests/unit/adapters/aws_world.hpp"
+#include "tests/unit/adapters/http_peer.hpp"
+
+namespace waybill::aws {
+namespace {
+
+using testing::AwsDoubles;
+using testing::AwsWorld;
+
+std::vector<QueueMessage> messages(int count) {
+    std::vector<QueueMessage> out;
+    for (int i = 0; i < count; ++i) {
+        out.push_back({WorkId("w-" + std::to_string(i)), OrderId("o-" + std::to_string(i)), 1});
+    }
+    return out;
+}
+
+std::size_t taken(const std::vector<Result<void>>& results) {
+    return static_cast<std::size_t>(
+        std::ranges::count_if(results, [](const auto& result) { return result.has_value(); }));
+}
+
+class AwsSqs : public ::testing::Test {
+protected:
+    AwsSqs() : world_({"sqs", "roles"}) {}
+
+    std::unique_ptr<Queue> open(const SqsOptions& options) { return make_sqs_queue(options, world_.clock, world_.log); }
+    std::size_t sent(Queue& queue, int count) { return taken(queue.send(messages(count))); }
+
+    // What lies in the queue without our doing.
+    void put(const SqsOptions& options, const std::string& body) {
+        world_.doubles.admin("POST /sqs", R"({"action":"SendMessage","body":{"QueueUrl":")" + options.queue_url +
+                                              R"(","MessageBody":")" + body + "\"}}");
+    }
+
+    AwsWorld world_;
+};
+
+TEST_F(AwsSqs, EveryKindOfRequestIsSignedAsTwoSignersWould) {
+    const SqsOptions options = world_.sqs();
+    const auto queue = open(options);
+    EXPECT_EQ(sent(*queue, 3), 3U);
+    const auto received = queue->receive(10, Milliseconds{0}).value();
+    EXPECT_TRUE(queue->extend(received, Milliseconds{5'000}));
+    EXPECT_TRUE(queue->ack(received));
+    EXPECT_TRUE(check_queue(options, world_.clock, world_.log));
+    EXPECT_EQ(world_.accepted("sqs"), 5);
+}
+
+TEST_F(AwsSqs, ManyMessagesGoInTens) {
+    const auto queue = open(world_.sqs());
+    EXPECT_EQ(sent(*queue, 95), 95U);
+    EXPECT_EQ(world_.seen("sqs", "SendMessageBatch"), 10);
+}
+
+TEST_F(AwsSqs, ConnectionsAreKept) {
+    SqsOptions options = world_.sqs();
+    options.parallel_max = 1;
+    const auto queue = open(options);
+    EXPECT_EQ(sent(*queue, 50), 50U);
+    EXPECT_EQ(world_.count("GET /state", "\"connections\":1,"), 1U);
+}
+
+TEST_F(AwsSqs, WrongKeysAreSaidToBeWrong) {
+    SqsOptions options = world_.sqs();
+    options.credentials.secret_access_key = "another-secret";
+    const auto queue = open(options);
+    const auto results = queue->send(messages(1));
+    ASSERT_FALSE(results[0]);
+    EXPECT_EQ(results[0].error().code, ErrorCode::unavailable);
+    EXPECT_EQ(results[0].error().detail, "127.0.0.1 answered 403 InvalidSignatureException.");
+    EXPECT_EQ(world_.seen("sqs", "SendMessageBatch"), 1) << "the same again would be refused again";
+    EXPECT_EQ(check_queue(options, world_.clock, world_.log).error().code, ErrorCode::forbidden);
+    EXPECT_FALSE(world_.log.mentions("another-secret"));
+}
+
+TEST_F(AwsSqs, TheQueueUrlsHostIsNotAskedBesideAnEndpoint) {
+    const testing::HttpPeer elsewhere([](const std::string&) { return testing::HttpPeer::reply(200, "{}"); });
+    SqsOptions options = world_.sqs();
+    options.queue_url = elsewhere.url("/000000000000/work");
+    const auto queue = open(options);
+    EXPECT_EQ(sent(*queue, 1), 0U) << "the double knows no such queue";
+    EXPECT_TRUE(elsewhere.requests().empty());
+    EXPECT_EQ(world_.accepted("sqs"), 1);
+}
+
+TEST_F(AwsSqs, WithoutAnEndpointTheQueueUrlsHostIsAsked) {
+    const testing::HttpPeer queue_host(
+        [](const std::string&) { return testing::HttpPeer::reply(200, R"({"Messages":[]})"); });
+    SqsOptions options = world_.sqs();
+    options.queue_url = queue_host.url("/000000000000/work");
+    options.endpoint.clear();
+    EXPECT_TRUE(open(options)->receive(1, Milliseconds{0}));
+    ASSERT_EQ(queue_host.requests().size(), 1U);
+    EXPECT_TRUE(queue_host.requests()[0].starts_with("POST / HTTP/1.1\r\n"));
+}
+
+TEST_F(AwsSqs, ARedirectIsNotFollowed) {
+    const testing::HttpPeer target([](const std::string&) { return testing::HttpPeer::reply(200, "{}"); });
+    const testing::HttpPeer redirecting(
+        [&](const std::string&) { return testing::HttpPeer::reply(307, "", "Location: " + target.url("/") + "\r\n"); });
+    SqsOptions options = world_.sqs();
+    options.endpoint = redirecting.url("");
+    EXPECT_FALSE(open(options)->receive(1, Milliseconds{0}));
+    EXPECT_TRUE(target.requests().empty());
+}
+
+// ---- faults
+
+TEST_F(AwsSqs, ThrottlingAndOutagesAreOutwaited) {
+    for (const std::string kind : {"throttled", "too_many", "unavailable", "cut_before", "cut_after"}) {
+        const auto queue = open(world_.sqs());
+        world_.doubles.fault("sqs", kind, "\"times\":2");
+        EXPECT_EQ(sent(*queue, 1), 1U) << kind;
+        world_.doubles.heal();
+    }
+    EXPECT_GT(world_.clock.slept(), Milliseconds::zero());
+    EXPECT_EQ(world_.log.count("sqs-away"), 0U);
+}
+
+TEST_F(AwsSqs, RepeatsAreBounded) {
+    const auto queue = open(world_.sqs());
+    world_.doubles.fault("sqs", "unavailable", "\"times\":-1");
+    const auto results = queue->send(messages(1));
+    EXPECT_EQ(results[0].error().detail, "127.0.0.1 answered 503 ServiceUnavailable.");
+    EXPECT_EQ(world_.seen("sqs", "SendMessageBatch"), 3);
+    EXPECT_FALSE(queue->receive(1, Milliseconds{0}));
+    EXPECT_EQ(world_.seen("sqs", "ReceiveMessage"), 1) << "whoever receives comes again anyway";
+    world_.doubles.heal();
+    EXPECT_EQ(sent(*queue, 1), 1U);
+    EXPECT_EQ(world_.log.count("sqs-away"), 1U) << "once for each outage";
+    EXPECT_EQ(world_.log.count("sqs-back"), 1U);
+}
+
+TEST_F(AwsSqs, AnOutageIsNotAskedForEveryBatch) {
+    SqsOptions options = world_.sqs();
+    options.parallel_max = 2;
+    options.call.attempts_max = 1;
+    const auto queue = open(options);
+    world_.doubles.fault("sqs", "unavailable", "\"times\":-1");
+    EXPECT_EQ(sent(*queue, 1'000), 0U);
+    EXPECT_LE(world_.seen("sqs", "SendMessageBatch"), 4);
+}
+
+TEST_F(AwsSqs, ARefusedPartOfABatchIsToldOnlyForThatPart) {
+    const auto queue = open(world_.sqs());
+    world_.doubles.fault("sqs", "partial", "\"entries\":2,\"action\":\"SendMessageBatch\"");
+    const auto results = queue->send(messages(5));
+    EXPECT_FALSE(results[0] || results[1]);
+    EXPECT_EQ(results[0].error().code, ErrorCode::unavailable);
+    EXPECT_EQ(taken(results), 3U);
+    EXPECT_EQ(queue->receive(10, Milliseconds{0}).value().size(), 3U);
+}
+
+TEST_F(AwsSqs, APartThatCouldNotBeChangedIsTold) {
+    const auto queue = open(world_.sqs());
+    EXPECT_EQ(sent(*queue, 2), 2U);
+    const auto received = queue->receive(10, Milliseconds{0}).value();
+    for (const std::string action : {"ChangeMessageVisibilityBatch", "DeleteMessageBatch"}) {
+        world_.doubles.fault("sqs", "partial", "\"entries\":1,\"action\":\"" + action + "\"");
+    }
+    EXPECT_FALSE(queue->extend(received, Milliseconds{1'000}));
+    EXPECT_FALSE(queue->ack(received));
+    EXPECT_TRUE(queue->ack(received)) << "again, with what had gone already";
+}
+
+TEST_F(AwsSqs, AReceiptThatNoLongerCountsIsNoError) {
+    const auto queue = open(world_.sqs());
+    EXPECT_EQ(sent(*queue, 2), 2U);
+    const auto received = queue->receive(10, Milliseconds{0}).value();
+    world_.doubles.fault("sqs", "partial", R"("entries":1,"sender_fault":true,"code":"ReceiptHandleIsInvalid")");
+    EXPECT_TRUE(queue->ack(received));
+    EXPECT_EQ(world_.log.count("sqs-refused"), 1U);
+}
+
+TEST_F(AwsSqs, NonsenseIsNoAnswer) {
+    const auto queue = open(world_.sqs());
+    world_.doubles.fault("sqs", "garbage", "\"times\":-1");
+    EXPECT_EQ(sent(*queue, 2), 0U);
+    EXPECT_FALSE(queue->receive(1, Milliseconds{0}));
+    EXPECT_FALSE(queue->ack(std::vector<ReceivedMessage>{{WorkId("w"), "r"}}));
+}
+
+TEST_F(AwsSqs, AFrozenServiceCostsNoMoreThanItsDeadline) {
+    SqsOptions options = world_.sqs();
+    options.call.timeout = Milliseconds{100};
+    options.call.attempts_max = 2;
+    const auto queue = open(options);
+    world_.doubles.fault("sqs", "hold", "\"times\":-1");
+    EXPECT_EQ(sent(*queue, 1), 0U);
+    EXPECT_EQ(world_.seen("sqs", "SendMessageBatch"), 2);
+    EXPECT_FALSE(queue->receive(1, Milliseconds{0}));
+}
+
+TEST_F(AwsSqs, AnAnswerBeyondTheLimitIsNoAnswer) {
+    SqsOptions options = world_.sqs();
+    options.call.response_bytes_max = 10;
+    const auto queue = open(options);
+    EXPECT_EQ(queue->send(messages(1))[0].error().detail, "127.0.0.1 gave no answer: the answer is too long.");
+}
+
+// ---- time
+
+TEST_F(AwsSqs, AClockThatIsWrongIsRepairedOnce) {
+    for (const Milliseconds off : {Milliseconds{-7'200'000}, Milliseconds{86'400'000}}) {
+        AwsWorld world({"sqs"});
+        world.clock.jump_wall(off);
+        const auto queue = make_sqs_queue(world.sqs(), world.clock, world.log);
+        EXPECT_EQ(taken(queue->send(messages(10))), 10U);
+        EXPECT_EQ(taken(queue->send(messages(10))), 10U);
+        EXPECT_EQ(world.seen("sqs", "SendMessageBatch"), 3) << "one was refused";
+        EXPECT_EQ(world.log.count("aws-time-adopted"), 1U);
+    }
+}
+
+TEST_F(AwsSqs, AnExpiredRequestIsRepeatedOnceWithTheServicesTime) {
+    const auto queue = open(world_.sqs());
+    world_.doubles.admin("POST /clock", R"({"offset_ms":3600000})");
+    world_.doubles.fault("sqs", "expired");
+    EXPECT_EQ(sent(*queue, 1), 1U);
+    world_.doubles.fault("sqs", "expired", "\"times\":-1");
+    EXPECT_EQ(sent(*queue, 1), 0U);
+    EXPECT_EQ(world_.seen("sqs", "SendMessageBatch"), 4);
+}
+
+// ---- credentials
+
+TEST_F(AwsSqs, AContainersRoleSignsWithItsTokenAndIsRenewed) {
+    SqsOptions options = world_.sqs();
+    options.credentials = {};
+    options.credentials.container_full_uri = world_.doubles.url("roles") + "/v2/credentials/task";
+    options.credentials.container_token = "container-token";
+    const auto queue = open(options);
+    EXPECT_EQ(sent(*queue, 1), 1U);
+    EXPECT_EQ(sent(*queue, 1), 1U);
+    EXPECT_EQ(world_.issued(), 1);
+    world_.clock.advance(Milliseconds{3'400'000});
+    world_.doubles.admin("POST /clock", R"({"offset_ms":3400000})");
+    EXPECT_EQ(sent(*queue, 1), 1U);
+    EXPECT_EQ(world_.issued(), 2);
+}
+
+TEST_F(AwsSqs, AWebIdentitySignsWithItsToken) {
+    const testing::TemporaryDirectory directory;
+    const std::string file = (directory.path() / "token").string();
+    std::ofstream(file) << "web-identity-token";
+    SqsOptions options = world_.sqs();
+    options.credentials = {};
+    options.credentials.role_arn = "arn:aws:iam::123456789012:role/shop";
+    options.credentials.web_identity_token_file = file;
+    options.credentials.sts_endpoint = world_.doubles.url("roles");
+    EXPECT_EQ(sent(*open(options), 1), 1U);
+}
+
+TEST_F(AwsSqs, CredentialsThatEndedEarlyAreReplacedWithinTheCall) {
+    SqsOptions options = world_.sqs();
+    options.credentials = {};
+    options.credentials.container_full_uri = world_.doubles.url("roles") + "/";
+    options.credentials.container_token = "container-token";
+    const auto queue = open(options);
+    EXPECT_EQ(sent(*queue, 1), 1U);
+    world_.clock.advance(Milliseconds{60'000});
+    world_.doubles.admin("DELETE /credentials", R"({"id":"ASIADOUBLE1"})");
+    EXPECT_EQ(sent(*queue, 1), 1U);
+    EXPECT_EQ(world_.issued(), 2);
+}
+
+TEST_F(AwsSqs, WithoutCredentialsNothingIsAsked) {
+    SqsOptions options = world_.sqs();
+    options.credentials = {};
+    options.credentials.container_full_uri = world_.doubles.url("roles") + "/";
+    options.credentials.container_token = "wrong";
+    EXPECT_EQ(open(options)->send(messages(1))[0].error().detail, "The container credentials endpoint answered 401.");
+    EXPECT_EQ(world_.seen("sqs", "SendMessageBatch"), 0);
+}
+
+// ---- messages of others
+
+TEST_F(AwsSqs, WhatNobodyCanReadIsDeletedAndReported) {
+    const SqsOptions options = world_.sqs();
+    const auto queue = open(options);
+    put(options, "no json at all");
+    put(options, R"({\"v\":1,\"work\":\"a b\"})");
+    EXPECT_EQ(sent(*queue, 1), 1U);
+    std::vector<ReceivedMessage> received;
+    for (int i = 0; i < 3 && received.empty(); ++i) received = queue->receive(10, Milliseconds{0}).value();
+    ASSERT_EQ(received.size(), 1U);
+    EXPECT_EQ(received[0].work_id.text, "w-0");
+    EXPECT_EQ(check_queue(options, world_.clock, world_.log)->in_flight, 1) << "only ours is left";
+    EXPECT_EQ(world_.log.count("sqs-message-broken"), 1U) << "one line a minute";
+    EXPECT_FALSE(world_.log.mentions("no json at all"));
+}
+
+TEST_F(AwsSqs, WhatIsSomebodyElsesIsLeft) {
+    const SqsOptions options = world_.sqs();
+    const auto queue = open(options);
+    put(options, R"({\"orderId\":\"1\",\"userId\":\"2\"})");
+    put(options, R"({\"v\":2,\"work\":\"w\"})");
+    EXPECT_TRUE(queue->receive(10, Milliseconds{0}).value().empty());
+    EXPECT_EQ(check_queue(options, world_.clock, world_.log)->in_flight, 2);
+    EXPECT_EQ(world_.seen("sqs", "DeleteMessageBatch"), 0);
+    EXPECT_EQ(world_.log.count("sqs-message-foreign"), 1U);
+}
+
+// ---- the doctor and the options
+
+TEST_F(AwsSqs, TheDoctorSeesTheQueuesAttributes) {
+    const std::string dead = world_.doubles.make_queue("sqs", "dead.fifo");
+    const std::string redrive = R"({\"deadLetterTargetArn\":\"arn:aws:sqs:us-east-1:000000000000:dead.fifo\",)"
+                                R"(\"maxReceiveCount\":8})";
+    const SqsOptions options =
+        world_.sqs("work.fifo", R"("VisibilityTimeout":"20","RedrivePolicy":")" + redrive + "\"");
+    EXPECT_EQ(sent(*open(options), 2), 2U);
+    const Result<QueueReport> report = check_queue(options, world_.clock, world_.log);
+    ASSERT_TRUE(report) << report.error().detail;
+    EXPECT_TRUE(report->fifo);
+    EXPECT_EQ(report->visibility, Milliseconds{20'000});
+    EXPECT_EQ(report->receive_count_max, 8);
+    EXPECT_EQ(report->waiting, 2);
+}
+
+TEST_F(AwsSqs, TheDoctorTellsAMissingQueueFromAnOutage) {
+    SqsOptions options = world_.sqs();
+    options.queue_url += "-gone";
+    EXPECT_EQ(check_queue(options, world_.clock, world_.log).error().code, ErrorCode::not_found);
+    world_.doubles.fault("sqs", "unavailable", "\"times\":-1");
+    EXPECT_EQ(check_queue(options, world_.clock, world_.log).error().code, ErrorCode::unavailable);
+}
+
+TEST_F(AwsSqs, OptionsThatCannotWorkAreRefusedAtOnce) {
+    const auto refused = [&](void (*spoil)(SqsOptions&)) {
+        SqsOptions options = world_.sqs();
+        spoil(options);
+        EXPECT_THROW(static_cast<void>(open(options)), std::invalid_argument);
+    };
+    refused([](SqsOptions& o) { o.queue_url = "work"; });
+    refused([](SqsOptions& o) { o.endpoint = "localhost"; });
+    refused([](SqsOptions& o) { o.region.clear(); });
+    refused([](SqsOptions& o) { o.credentials = {}; });
+}
+
+}  // namespace
+}  // namespace waybill::aws
