@@ -22,7 +22,7 @@ namespace waybill::sqlite {
 inline constexpr int checkpoint_pages = 16'000;
 inline constexpr int checkpoint_pages_forced = 4 * checkpoint_pages;
 
-// Everything but `healthy` and `readers` is for the one thread that writes.
+// Everything but `is_healthy`, `readers` and `lose` is for the one thread that writes.
 class Database {
 public:
     // Throws SqliteError.
@@ -45,6 +45,9 @@ public:
     // After an error that leaves doubt about what is on the disk.
     void distrust(const SqliteError& error);
 
+    // Answers nothing from now on, and tells on_fatal. From any thread; once.
+    void lose(const std::string& why);
+
 private:
     enum class Health { good, doubtful, lost };
 
@@ -53,7 +56,6 @@ private:
     [[nodiscard]] bool reopen();
     [[nodiscard]] int checkpoint_all();
     void count_failed_sync();
-    void lose(const std::string& why);
 
     const SqliteOptions options_;
     Clock& clock_;

@@ -75,8 +75,11 @@ CREATE TABLE counters (name TEXT NOT NULL PRIMARY KEY, value INTEGER NOT NULL) S
 INSERT INTO counters VALUES ('catalogue_version', 1);
 )sql";
 
+// The newest order that the tables hold, by its number in the journal.
+constexpr Sql version_2 = "INSERT INTO counters VALUES ('orders_absorbed', 0)";
+
 // Element n leads from version n to n + 1.
-constexpr std::array migrations{version_1};
+constexpr std::array migrations{version_1, version_2};
 
 }  // namespace
 

@@ -26,13 +26,20 @@ struct SqliteOptions {
     Milliseconds busy_deadline{5'000};     // how long a batch is repeated while another process writes
     std::size_t writes_waiting_max = 4'096;
 
+    // Orders that are durable in the journal and not in the tables yet; more wait.
+    std::size_t fresh_orders_max = 16'384;
+
+    // A longer journal starts over, once the tables hold everything in it.
+    std::uint64_t journal_bytes_max = 32u << 20;
+
     // Called once, from any thread, when the disk failed to sync again after everything was opened
     // anew: the process should end. The store answers `unavailable` from then on.
     std::function<void(std::string)> on_fatal{};
 };
 
-// Opens or creates waybill.db, takes the lock (server), migrates. Errors (unavailable) are one
-// sentence for a person: a directory that cannot be read, a second server, a newer schema.
+// Opens or creates waybill.db, takes the lock (server), migrates, and takes the orders that a crash
+// left in orders.journal into the tables. A command neither places orders nor changes stock. Errors (unavailable) are
+// one sentence for a person: a directory that cannot be read, a second server, a newer schema.
 [[nodiscard]] Result<std::unique_ptr<Store>> open_sqlite_store(const SqliteOptions& options, Clock& clock, Log& log);
 
 }  // namespace waybill::sqlite

@@ -73,8 +73,14 @@ Result<std::unique_ptr<SqliteStore>> SqliteStore::open(const SqliteOptions& opti
         auto store = std::make_unique<SqliteStore>(options, *std::move(lock), clock, log);
         Result<void> settled = settle_schema(store->database_.writer(), options, holds_lock);
         if (!settled) return std::unexpected(settled.error());
-        // A command needs the lock for the migration only; a server may start beside it.
-        if (options.access == Access::command) store->lock_.release();
+        if (options.access == Access::command) {
+            // It needs the lock for the migration only; a server may start beside it.
+            store->lock_.release();
+            return store;
+        }
+        Result<std::unique_ptr<OrderLog>> order_log = OrderLog::open(options, store->database_, store->writes_, log);
+        if (!order_log) return std::unexpected(order_log.error());
+        store->order_log_ = *std::move(order_log);
         return store;
     } catch (const SqliteError& error) {
         // The sentence for the person is in the result.
@@ -95,6 +101,11 @@ Error SqliteStore::read_failed(const SqliteError& error) {
     log_.write(LogLevel::error, "store-read-failed",
                {{"code", std::to_string(error.code())}, {"reason", error.what()}});
     return {ErrorCode::unavailable, "The store cannot be read at the moment."};
+}
+
+Result<void> SqliteStore::wait_until_absorbed() const {
+    if (!order_log_) return {};
+    return order_log_->wait_until_absorbed();
 }
 
 Result<void> SqliteStore::ping() {

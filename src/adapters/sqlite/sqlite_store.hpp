@@ -10,6 +10,7 @@
 
 #include "adapters/sqlite/data_dir.hpp"
 #include "adapters/sqlite/database.hpp"
+#include "adapters/sqlite/order_log.hpp"
 #include "adapters/sqlite/rows.hpp"
 #include "adapters/sqlite/sqlite.hpp"
 #include "adapters/sqlite/write_queue.hpp"
@@ -123,6 +124,11 @@ public:
     [[nodiscard]] Database& database() { return database_; }
 
 private:
+    // Before a read that must show all orders placed so far. Errors: unavailable.
+    [[nodiscard]] Result<void> wait_until_absorbed() const;
+
+    [[nodiscard]] Result<void> wait_for_work(WorkKind kind, std::size_t max);
+
     // Logs what the environment did; rethrows our own mistakes.
     [[nodiscard]] Error read_failed(const SqliteError& error);
 
@@ -132,6 +138,7 @@ private:
     DirLock lock_;  // outlives the connections
     Database database_;
     WriteQueue writes_;
+    std::unique_ptr<OrderLog> order_log_;  // a server's; a command takes no orders and no stock
 };
 
 }  // namespace waybill::sqlite

@@ -132,11 +132,16 @@ Result<std::uint64_t> SqliteStore::catalogue_version() {
 }
 
 Result<StockChanged> SqliteStore::change_stock(const StockChange& change) {
+    if (!order_log_) return fail(ErrorCode::unavailable, "Only the server changes stock.");
+    // Stock that fresh orders took is not missing in the tables yet.
+    const Result<std::unique_lock<std::mutex>> paused = order_log_->pause();
+    if (!paused) return std::unexpected(paused.error());
     return write([&](Transaction& transaction) { return apply_change(transaction, change); });
 }
 
 Result<std::vector<StockLevel>> SqliteStore::list_stock(const StockFilter& filter,
                                                         const std::optional<StockLevel>& after, std::size_t limit) {
+    if (Result<void> taken = wait_until_absorbed(); !taken) return std::unexpected(taken.error());
     const StockLevel from = after.value_or(StockLevel{});
     return read([&](Connection& db) {
         if (filter.product_id) {

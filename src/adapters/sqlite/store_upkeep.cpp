@@ -18,6 +18,7 @@ WorkDepth measure(Connection& db, WorkKind kind, TimePoint now) {
 }  // namespace
 
 Result<StoreStats> SqliteStore::stats() {
+    if (Result<void> taken = wait_until_absorbed(); !taken) return std::unexpected(taken.error());
     return read([&](Connection& db) {
         const Snapshot snapshot(db);
         const TimePoint now = clock_.now();

@@ -163,7 +163,20 @@ Result<void> held_or_lost(std::int64_t changed) {
 
 }  // namespace
 
+// New orders are waited for only where there is not enough to do without them.
+Result<void> SqliteStore::wait_for_work(WorkKind kind, std::size_t max) {
+    if (kind != WorkKind::process_order || !order_log_ || order_log_->is_empty()) return {};
+    const Result<bool> is_enough = read([&](Connection& db) {
+        Rows row = db.query("SELECT count(*) FROM (SELECT 1 FROM work WHERE kind = ?1 AND ready_at <= ?2 LIMIT ?3)",
+                            kind, clock_.now(), max);
+        return row.next() && row.integer(0) == static_cast<std::int64_t>(max);
+    });
+    if (!is_enough) return std::unexpected(is_enough.error());
+    return *is_enough ? Result<void>{} : wait_until_absorbed();
+}
+
 Result<std::vector<ClaimedWork>> SqliteStore::claim_work(WorkKind kind, std::size_t max, Milliseconds lease) {
+    if (Result<void> waited = wait_for_work(kind, max); !waited) return std::unexpected(waited.error());
     // Looking first keeps an idle consumer from writing; what comes due meanwhile is seen next time.
     const Result<bool> is_idle =
         read([&](Connection& db) { return select_ready(db, kind, 1, clock_.now(), options_.lease_ahead_max).empty(); });
@@ -180,12 +193,14 @@ Result<std::vector<ClaimedWork>> SqliteStore::claim_work(WorkKind kind, std::siz
 }
 
 std::vector<Result<ClaimById>> SqliteStore::claim_work(std::span<const WorkId> ids, Milliseconds lease) {
+    if (Result<void> taken = wait_until_absorbed(); !taken) return {ids.size(), std::unexpected(taken.error())};
     return write_each(ids, [&](Transaction& transaction, const WorkId& id) -> Result<ClaimById> {
         return claim_by_id(transaction, id, lease, options_.lease_ahead_max);
     });
 }
 
 Result<std::vector<SentWork>> SqliteStore::mark_sent(std::size_t max, std::size_t window, Milliseconds resend_after) {
+    if (Result<void> taken = wait_until_absorbed(); !taken) return std::unexpected(taken.error());
     return write([&](Transaction& transaction) -> Result<std::vector<SentWork>> {
         auto& [db, now] = transaction;
         const std::size_t sent = count_sent(db);

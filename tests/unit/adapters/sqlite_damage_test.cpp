@@ -8,6 +8,7 @@ namespace {
 using SqliteDamage = SqliteTest;
 
 void damage(SqliteStore& store, const std::string& id) {
+    ASSERT_TRUE(store.stats()) << "the tables have all orders now";
     ASSERT_TRUE(store.write([&](Transaction& transaction) -> Result<void> {
         transaction.db.run("UPDATE orders SET lines = x'ff' WHERE order_id = ?1", OrderId(id));
         return {};

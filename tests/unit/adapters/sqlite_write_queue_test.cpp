@@ -184,26 +184,24 @@ TEST_F(SqliteWriteQueue, reads_never_wait_for_a_writer) {
 
 TEST_F(SqliteWriteQueue, answers_unavailable_on_a_full_disk_and_recovers_by_itself) {
     const StorePtr store = open();
-    stock_up(*store);
     limit_pages_to_present(*store);
     std::optional<Error> full;
-    int placed = 0;
-    while (!full && placed < 1'000) {
-        const Result<PlacedOrder> order = place(*store, "o" + std::to_string(placed));
-        if (order) {
-            ++placed;
+    int stored = 0;
+    while (!full && stored < 1'000) {
+        const Result<void> written = put(*store, std::string(200, 'x') + std::to_string(stored));
+        if (written) {
+            ++stored;
         } else {
-            full = order.error();
+            full = written.error();
         }
     }
     ASSERT_TRUE(full);
     EXPECT_EQ(full->code, ErrorCode::unavailable);
     EXPECT_THAT(full->detail, HasSubstr("disk"));
-    EXPECT_FALSE(store->find_order(OrderId("o" + std::to_string(placed)))->has_value());
-    EXPECT_EQ(store->list_stock({}, std::nullopt, 1)->at(0).available, 1'000 - 2 * placed);
+    EXPECT_EQ(count_locations(*store), stored);
 
     lift_page_limit(*store);
-    EXPECT_TRUE(place(*store, "o" + std::to_string(placed)));
+    EXPECT_TRUE(put(*store, "one more"));
 }
 
 TEST_F(SqliteWriteQueue, logs_a_failed_group_once) {

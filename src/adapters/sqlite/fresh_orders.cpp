@@ -1,0 +1,140 @@
+#include "adapters/sqlite/fresh_orders.hpp"
+
+#include <algorithm>
+#include <iterator>
+
+namespace waybill::sqlite {
+
+FreshOrder FreshOrders::View::find(const OrderId& id) const {
+    const auto found = orders_.by_id_.find(id);
+    return found == orders_.by_id_.end() ? nullptr : found->second;
+}
+
+FreshOrder FreshOrders::View::find(const UserId& user_id, const std::string& key) const {
+    const auto found = orders_.by_key_.find({user_id, key});
+    return found == orders_.by_key_.end() ? nullptr : found->second;
+}
+
+std::int64_t FreshOrders::View::taken(const ProductId& id, const std::string& location, std::uint64_t absorbed) const {
+    const auto found = orders_.taken_.find({id, location});
+    if (found == orders_.taken_.end()) return 0;
+    // Those that leave may be in the tables already: they go there all at once.
+    const bool leaving_are_there = orders_.leaving_ > 0 && orders_.orders_[orders_.leaving_ - 1]->sequence <= absorbed;
+    return found->second.waiting + (leaving_are_there ? 0 : found->second.leaving);
+}
+
+void FreshOrders::publish(const std::vector<FreshOrder>& orders) {
+    if (orders.empty()) return;
+    {
+        const std::unique_lock lock(mutex_);
+        for (const FreshOrder& fresh : orders) {
+            const Order& order = fresh->order;
+            orders_.push_back(fresh);
+            by_id_.emplace(order.id, fresh);
+            if (fresh->idempotency) by_key_.emplace(RequestKey{order.user_id, fresh->idempotency->key}, fresh);
+            for (const OrderLine& line : order.lines) {
+                taken_[{line.product_id, order.location}].waiting += line.quantity;
+            }
+            OfUser& of_user = by_user_[order.user_id];
+            ++of_user.orders;
+            of_user.newest = fresh->sequence;
+        }
+        published_ = orders.back()->sequence;
+    }
+    changed_.notify_all();
+}
+
+std::vector<FreshOrder> FreshOrders::next(std::size_t max, const std::stop_token& stop) {
+    std::unique_lock lock(mutex_);
+    if (!changed_.wait(lock, stop, [&] { return !orders_.empty(); })) return {};
+    // A group that did not reach the tables is tried again as it was.
+    if (leaving_ == 0) {
+        leaving_ = std::min(max, orders_.size());
+        for (std::size_t i = 0; i < leaving_; ++i) {
+            const Order& order = orders_[i]->order;
+            for (const OrderLine& line : order.lines) {
+                Taken& taken = taken_[{line.product_id, order.location}];
+                taken.waiting -= line.quantity;
+                taken.leaving += line.quantity;
+            }
+        }
+    }
+    return {orders_.begin(), orders_.begin() + static_cast<std::ptrdiff_t>(leaving_)};
+}
+
+void FreshOrders::absorbed() {
+    std::vector<FreshOrder> gone;
+    {
+        const std::unique_lock lock(mutex_);
+        stuck_.reset();
+        for (; leaving_ > 0; --leaving_) {
+            forget(*orders_.front());
+            absorbed_ = orders_.front()->sequence;
+            gone.push_back(std::move(orders_.front()));
+            orders_.pop_front();
+        }
+    }
+    changed_.notify_all();
+}
+
+void FreshOrders::forget(const JournaledOrder& fresh) {
+    const Order& order = fresh.order;
+    by_id_.erase(order.id);
+    if (fresh.idempotency) by_key_.erase(RequestKey{order.user_id, fresh.idempotency->key});
+    for (const OrderLine& line : order.lines) {
+        const auto taken = taken_.find({line.product_id, order.location});
+        taken->second.leaving -= line.quantity;
+        if (taken->second.leaving == 0 && taken->second.waiting == 0) taken_.erase(taken);
+    }
+    const auto of_user = by_user_.find(order.user_id);
+    if (--of_user->second.orders == 0) by_user_.erase(of_user);
+}
+
+std::uint64_t FreshOrders::newest() const {
+    const std::shared_lock lock(mutex_);
+    return orders_.empty() ? 0 : published_;
+}
+
+std::uint64_t FreshOrders::newest_of(const UserId& user_id) const {
+    const std::shared_lock lock(mutex_);
+    const auto found = by_user_.find(user_id);
+    return found == by_user_.end() ? 0 : found->second.newest;
+}
+
+std::size_t FreshOrders::size() const {
+    const std::shared_lock lock(mutex_);
+    return orders_.size();
+}
+
+template <class IsReached>
+Result<void> FreshOrders::wait_for(Milliseconds wait, IsReached is_reached) const {
+    std::shared_lock lock(mutex_);
+    const bool has_ended = changed_.wait_for(lock, wait, [&] { return is_reached() || stuck_; });
+    if (is_reached()) return {};
+    if (has_ended) return fail(*stuck_);
+    return fail(ErrorCode::unavailable, "The store is too far behind with the orders that were placed.");
+}
+
+Result<void> FreshOrders::wait_for_room(std::size_t max, Milliseconds wait) const {
+    return wait_for(wait, [&] { return orders_.size() <= max && !stuck_; });
+}
+
+Result<void> FreshOrders::wait_until_absorbed(std::uint64_t sequence, Milliseconds wait) const {
+    return wait_for(wait, [&] { return absorbed_ >= sequence; });
+}
+
+void FreshOrders::stuck(const Error& why) {
+    {
+        const std::unique_lock lock(mutex_);
+        stuck_ = why;
+    }
+    changed_.notify_all();
+}
+
+bool FreshOrders::wait_for_stop(Milliseconds wait, const std::stop_token& stop) const {
+    std::shared_lock lock(mutex_);
+    (void)changed_.wait_for(lock, stop, wait, [] { return false; });
+    return stop.stop_requested();
+}
+
+}  // namespace waybill::sqlite

@@ -1,0 +1,111 @@
+// The orders that are durable in the journal but not in the tables yet. Whoever reads the tables asks
+// here what they lack.
+//
+// Orders leave in the order in which they came, in groups. Each state of the tables names the last
+// order that it holds (`absorbed`), so that a decision made on one such state knows which of these it
+// has to add, whatever is committed meanwhile.
+#pragma once
+
+#include <condition_variable>
+#include <cstddef>
+#include <cstdint>
+#include <deque>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <shared_mutex>
+#include <stop_token>
+#include <string>
+#include <unordered_map>
+#include <utility>
+#include <vector>
+
+#include "adapters/sqlite/order_journal.hpp"
+#include "domain/error.hpp"
+#include "domain/time.hpp"
+
+namespace waybill::sqlite {
+
+using FreshOrder = std::shared_ptr<const JournaledOrder>;
+
+// Thread-safe.
+class FreshOrders {
+public:
+    // While it lives nothing comes and nothing goes. Keep it short.
+    class View {
+    public:
+        explicit View(const FreshOrders& orders) : lock_(orders.mutex_), orders_(orders) {}
+        [[nodiscard]] FreshOrder find(const OrderId& id) const;
+        [[nodiscard]] FreshOrder find(const UserId& user_id, const std::string& key) const;
+
+        // What a state of the tables that ends with order `absorbed` still counts as available.
+        [[nodiscard]] std::int64_t taken(const ProductId& id, const std::string& location,
+                                         std::uint64_t absorbed) const;
+
+    private:
+        std::shared_lock<std::shared_mutex> lock_;
+        const FreshOrders& orders_;
+    };
+
+    explicit FreshOrders(std::uint64_t absorbed) : published_(absorbed), absorbed_(absorbed) {}
+
+    void publish(const std::vector<FreshOrder>& orders);
+
+    // The oldest, at most `max`, which leave with absorbed(); waits for one. Empty at a stop.
+    [[nodiscard]] std::vector<FreshOrder> next(std::size_t max, const std::stop_token& stop);
+    void absorbed();
+
+    // They cannot leave at the moment: who waits need not go on. Until the next absorbed().
+    void stuck(const Error& why);
+
+    // True when the stop came first.
+    [[nodiscard]] bool wait_for_stop(Milliseconds wait, const std::stop_token& stop) const;
+
+    // The number of the newest order, of all or of one user. 0: there is none here.
+    [[nodiscard]] std::uint64_t newest() const;
+    [[nodiscard]] std::uint64_t newest_of(const UserId& user_id) const;
+    [[nodiscard]] std::size_t size() const;
+
+    // Until no more than `max` are here, or every order up to `sequence` has left. Errors: unavailable
+    // (at the end of `wait`), or why they are stuck.
+    [[nodiscard]] Result<void> wait_for_room(std::size_t max, Milliseconds wait) const;
+    [[nodiscard]] Result<void> wait_until_absorbed(std::uint64_t sequence, Milliseconds wait) const;
+
+private:
+    using StockKey = std::pair<ProductId, std::string>;
+    using RequestKey = std::pair<UserId, std::string>;
+    struct HashPair {
+        template <class First>
+        std::size_t operator()(const std::pair<First, std::string>& key) const noexcept {
+            return std::hash<First>{}(key.first) * 31 + std::hash<std::string>{}(key.second);
+        }
+    };
+    struct Taken {
+        std::int64_t waiting = 0;
+        std::int64_t leaving = 0;
+    };
+    struct OfUser {
+        std::size_t orders = 0;
+        std::uint64_t newest = 0;
+    };
+
+    void forget(const JournaledOrder& order);
+
+    template <class IsReached>
+    [[nodiscard]] Result<void> wait_for(Milliseconds wait, IsReached is_reached) const;
+
+    mutable std::shared_mutex mutex_;
+    mutable std::condition_variable_any changed_;
+    std::deque<FreshOrder> orders_;  // oldest first; the first `leaving_` of them are leaving
+    std::size_t leaving_ = 0;
+    std::uint64_t published_;  // the newest that ever came
+    std::uint64_t absorbed_;   // the newest that has left
+    std::optional<Error> stuck_;
+    std::unordered_map<OrderId, FreshOrder> by_id_;
+    std::unordered_map<RequestKey, FreshOrder, HashPair> by_key_;
+    std::unordered_map<StockKey, Taken, HashPair> taken_;
+    std::unordered_map<UserId, OfUser> by_user_;
+};
+
+}  // namespace waybill::sqlite

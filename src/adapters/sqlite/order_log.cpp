@@ -1,0 +1,234 @@
+#include "adapters/sqlite/order_log.hpp"
+
+#include <algorithm>
+#include <map>
+#include <string>
+#include <utility>
+
+#include "adapters/sqlite/order_steps.hpp"
+#include "domain/encoding.hpp"
+
+namespace waybill::sqlite {
+
+namespace {
+
+constexpr Milliseconds retry_every{100};
+
+Error in_doubt() {
+    return {ErrorCode::outcome_unknown, "The disk failed while this was being stored; it may have been done."};
+}
+
+void insert_order(Connection& db, const JournaledOrder& placed) {
+    const Order& order = placed.order;
+    db.run("INSERT INTO orders VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, NULL, NULL, '')", order.id, order.user_id,
+           order.location, Blob{encode_lines(order.lines)}, order.total, order.status, order.created_at);
+    if (placed.idempotency) {
+        db.run("INSERT INTO idempotency VALUES (?1, ?2, ?3, ?4, NULL, NULL, ?5)", order.user_id,
+               placed.idempotency->key, Blob{as_bytes(placed.idempotency->request_hash)}, order.id, order.created_at);
+    }
+    const bool queued =
+        insert_work(db, process_work_id(order.id), WorkKind::process_order, order.id, "", order.created_at);
+    require(queued, "the work of a new order is there already");
+}
+
+// One row for each product and place, however many of the orders take from it.
+void take_stock(Connection& db, std::span<const FreshOrder> orders) {
+    std::map<std::pair<ProductId, std::string>, std::int64_t> taken;
+    for (const FreshOrder& placed : orders) {
+        for (const OrderLine& line : placed->order.lines) {
+            taken[{line.product_id, placed->order.location}] += line.quantity;
+        }
+    }
+    for (const auto& [key, quantity] : taken) {
+        const std::int64_t changed = db.run(
+            "UPDATE inventory SET available = available - ?3 WHERE product_id = ?1 AND location = ?2 AND available >= "
+            "?3",
+            key.first, key.second, quantity);
+        require(changed == 1, "the stock that an order took is not there");
+    }
+}
+
+// May be repeated: what the tables hold already is left out.
+void take_into_tables(Connection& db, std::span<const FreshOrder> orders) {
+    const std::uint64_t absorbed = select_absorbed(db);
+    const auto first = std::ranges::find_if(orders, [&](const FreshOrder& o) { return o->sequence > absorbed; });
+    const std::span<const FreshOrder> missing(first, orders.end());
+    if (missing.empty()) return;
+    for (const FreshOrder& placed : missing) insert_order(db, *placed);
+    take_stock(db, missing);
+    db.run("UPDATE counters SET value = ?1 WHERE name = 'orders_absorbed'", missing.back()->sequence);
+}
+
+std::unexpected<Error> does_not_fit(const std::filesystem::path& data_dir, const std::string& why) {
+    return fail(ErrorCode::unavailable, "The file " + journal_file(data_dir).string() + " " + why +
+                                            " Restore it and waybill.db from one backup, or move it away to start "
+                                            "without the orders in it.");
+}
+
+// The orders of the journal that the tables lack.
+Result<std::vector<FreshOrder>> read_missing(OrderJournal& journal, const std::filesystem::path& data_dir,
+                                             std::uint64_t absorbed) {
+    std::vector<FreshOrder> missing;
+    bool fits = true;
+    try {
+        journal.replay([&](JournaledOrder placed) {
+            if (placed.sequence <= absorbed) return;
+            fits = fits && placed.sequence == absorbed + missing.size() + 1;
+            missing.push_back(std::make_shared<const JournaledOrder>(std::move(placed)));
+        });
+    } catch (const SqliteError&) {
+        throw;
+    } catch (const std::runtime_error&) {
+        return does_not_fit(data_dir, "was written by another version of Waybill, or is damaged.");
+    }
+    if (!fits) return does_not_fit(data_dir, "does not continue its database.");
+    return missing;
+}
+
+}  // namespace
+
+std::filesystem::path journal_file(const std::filesystem::path& data_dir) { return data_dir / "orders.journal"; }
+
+Result<std::unique_ptr<OrderLog>> OrderLog::open(const SqliteOptions& options, Database& database, WriteQueue& writes,
+                                                 Log& log) {
+    auto journal = std::make_unique<OrderJournal>(journal_file(options.data_dir));
+    const std::uint64_t absorbed = select_absorbed(database.writer());
+    const Result<std::vector<FreshOrder>> missing = read_missing(*journal, options.data_dir, absorbed);
+    if (!missing) return std::unexpected(missing.error());
+    if (missing->empty()) {
+        return std::unique_ptr<OrderLog>(new OrderLog(options, database, writes, log, std::move(journal), absorbed));
+    }
+    const Result<void> taken = writes.run([&](Transaction& t) { take_into_tables(t.db, *missing); });
+    if (!taken) return std::unexpected(taken.error());
+    log.write(LogLevel::info, "orders-recovered", {{"orders", std::to_string(missing->size())}});
+    return std::unique_ptr<OrderLog>(
+        new OrderLog(options, database, writes, log, std::move(journal), missing->back()->sequence));
+}
+
+OrderLog::OrderLog(const SqliteOptions& options, Database& database, WriteQueue& writes, Log& log,
+                   std::unique_ptr<OrderJournal> journal, std::uint64_t absorbed)
+    : options_(options),
+      database_(database),
+      writes_(writes),
+      log_(log),
+      journal_(std::move(journal)),
+      next_sequence_(absorbed + 1),
+      fresh_(absorbed),
+      absorber_([this](const std::stop_token& stop) { run(stop); }) {}
+
+OrderLog::~OrderLog() {
+    const bool complete = wait_until_absorbed().has_value();
+    absorber_.request_stop();
+    absorber_.join();
+    if (complete) journal_->clear();
+}
+
+std::vector<Result<PlacedOrder>> OrderLog::place(std::size_t orders, const Plan& plan) {
+    const std::lock_guard turn(placing_);
+    if (Result<void> ready = make_ready(orders); !ready) return {orders, std::unexpected(ready.error())};
+    Result<PlannedBatch> batch = [&] {
+        const FreshOrders::View view(fresh_);
+        return plan(view, next_sequence_);
+    }();
+    if (!batch) return {orders, std::unexpected(batch.error())};
+    if (batch->accepted.empty()) return std::move(batch->results);
+    if (Result<void> durable = make_durable(*batch); !durable) {
+        for (const std::size_t i : batch->rest_on_accepted) batch->results[i] = std::unexpected(durable.error());
+    }
+    return std::move(batch->results);
+}
+
+Result<void> OrderLog::make_ready(std::size_t orders) {
+    const std::size_t others_max = options_.fresh_orders_max - std::min(orders, options_.fresh_orders_max);
+    if (Result<void> room = fresh_.wait_for_room(others_max, options_.write_deadline); !room) return room;
+    const bool must_start_over = !is_trusted_ || journal_->bytes() > options_.journal_bytes_max;
+    if (must_start_over) {
+        if (Result<void> taken = wait_until_absorbed(); !taken) return taken;
+    }
+    if (!is_trusted_) {
+        journal_->reopen();
+        is_trusted_ = true;
+        log_.write(LogLevel::info, "order-journal-opened-again", {});
+    }
+    if (fresh_.size() == 0) journal_->start_over();
+    return {};
+}
+
+Result<void> OrderLog::make_durable(const PlannedBatch& batch) {
+    std::vector<std::string> records;
+    records.reserve(batch.accepted.size());
+    for (const FreshOrder& placed : batch.accepted) {
+        records.push_back(encode_journaled(placed->order, placed->idempotency));
+    }
+    const OrderJournal::Outcome outcome = journal_->append(next_sequence_, records);
+    if (outcome == OrderJournal::Outcome::not_written) {
+        return fail(ErrorCode::unavailable, "The disk of the store is full.");
+    }
+    // Orders that may be in the journal are placed: a restart would find them there, after others had
+    // taken their stock.
+    next_sequence_ += batch.accepted.size();
+    fresh_.publish(batch.accepted);
+    if (outcome == OrderJournal::Outcome::in_doubt) {
+        doubt_journal();
+        return fail(in_doubt());
+    }
+    has_failed_ = false;
+    return {};
+}
+
+// The tables take what it holds, and it starts over, before another order is acknowledged.
+void OrderLog::doubt_journal() {
+    is_trusted_ = false;
+    log_.write(LogLevel::error, "order-journal-in-doubt", {});
+    if (std::exchange(has_failed_, true)) database_.lose("The disk failed to store orders twice in a row.");
+}
+
+Result<std::unique_lock<std::mutex>> OrderLog::pause() {
+    std::unique_lock paused(placing_);
+    if (Result<void> taken = wait_until_absorbed(); !taken) return std::unexpected(taken.error());
+    return paused;
+}
+
+Result<void> OrderLog::wait_until_absorbed() const { return wait_for(fresh_.newest()); }
+
+Result<void> OrderLog::wait_until_absorbed(const UserId& user_id) const { return wait_for(fresh_.newest_of(user_id)); }
+
+Result<void> OrderLog::wait_until_absorbed(const OrderId& id) const {
+    const FreshOrder fresh = find(id);
+    return wait_for(fresh ? fresh->sequence : 0);
+}
+
+Result<void> OrderLog::wait_for(std::uint64_t sequence) const {
+    if (sequence == 0) return {};
+    return fresh_.wait_until_absorbed(sequence, options_.write_deadline);
+}
+
+void OrderLog::run(const std::stop_token& stop) {
+    int failures = 0;
+    for (;;) {
+        const std::vector<FreshOrder> orders = fresh_.next(absorb_orders_max, stop);
+        if (orders.empty()) return;
+        const Result<void> taken = absorb(orders);
+        if (taken) {
+            failures = 0;
+            fresh_.absorbed();
+            continue;
+        }
+        // The first failure may be one that opening everything again has cured.
+        if (++failures == 1) continue;
+        if (failures == 2) log_.write(LogLevel::error, "orders-not-absorbed", {{"reason", taken.error().detail}});
+        fresh_.stuck({ErrorCode::unavailable, taken.error().detail});
+        if (fresh_.wait_for_stop(retry_every, stop)) return;
+    }
+}
+
+Result<void> OrderLog::absorb(std::span<const FreshOrder> orders) {
+    try {
+        return writes_.run([&](Transaction& t) { take_into_tables(t.db, orders); });
+    } catch (const std::exception& error) {
+        log_.write(LogLevel::error, "orders-absorbed-badly", {{"reason", error.what()}});
+        return fail(ErrorCode::unavailable, "Orders that were placed cannot be taken into the tables.");
+    }
+}
+
+}  // namespace waybill::sqlite

@@ -1,0 +1,192 @@
+#include "adapters/sqlite/placing.hpp"
+
+#include <map>
+#include <optional>
+#include <string>
+#include <unordered_map>
+#include <utility>
+
+#include "adapters/sqlite/order_steps.hpp"
+#include "adapters/sqlite/rows.hpp"
+
+namespace waybill::sqlite {
+
+namespace {
+
+// Products, locations and stock are read once for the batch; the stock that it takes is counted here.
+class Placing {
+public:
+    Placing(Connection& db, const FreshOrders::View& fresh, std::uint64_t next_sequence, TimePoint now)
+        : db_(db), fresh_(fresh), next_sequence_(next_sequence), now_(now), absorbed_(select_absorbed(db)) {}
+
+    void place(const NewOrder& order);
+    [[nodiscard]] PlannedBatch take() { return std::move(batch_); }
+
+private:
+    using StockKey = std::pair<ProductId, std::string>;
+    using RequestKey = std::pair<UserId, std::string>;
+
+    // An order that is placed already. `is_durable`: not by this batch.
+    struct Known {
+        Order order;
+        bool is_durable = true;
+    };
+
+    [[nodiscard]] Result<std::optional<Known>> find_by_key(const NewOrder& order);
+    [[nodiscard]] std::optional<Known> find_by_id(const OrderId& id);
+    [[nodiscard]] Result<Order> plan(const NewOrder& order);
+    void replay(const NewOrder& order, Known known);
+    void accept(const NewOrder& order, Order planned);
+    [[nodiscard]] Result<std::string> find_location(const std::optional<std::string>& requested);
+    [[nodiscard]] const Product* find_product(const ProductId& id);
+    [[nodiscard]] std::int64_t& find_available(const ProductId& id, const std::string& location);
+
+    Connection& db_;
+    const FreshOrders::View& fresh_;
+    std::uint64_t next_sequence_;
+    TimePoint now_;
+    std::uint64_t absorbed_;
+    PlannedBatch batch_;
+    std::unordered_map<OrderId, FreshOrder> accepted_by_id_;
+    std::map<RequestKey, FreshOrder> accepted_by_key_;
+    std::map<std::optional<std::string>, std::vector<std::string>> known_locations_;  // by what was requested
+    std::unordered_map<ProductId, std::optional<Product>> products_;
+    std::map<StockKey, std::int64_t> available_;
+};
+
+void Placing::place(const NewOrder& order) {
+    Result<std::optional<Known>> known = find_by_key(order);
+    if (!known) {
+        batch_.results.push_back(std::unexpected(known.error()));
+        return;
+    }
+    // An id that exists already is a repeat, whatever would become of the order today.
+    if (!*known) *known = find_by_id(order.order_id);
+    if (*known) {
+        replay(order, **std::move(known));
+        return;
+    }
+    Result<Order> planned = plan(order);
+    if (planned) {
+        accept(order, *std::move(planned));
+    } else {
+        batch_.results.push_back(std::unexpected(planned.error()));
+    }
+}
+
+std::unexpected<Error> reused() {
+    return fail(ErrorCode::idempotency_key_reused, "This key was used for another request.");
+}
+
+Result<std::optional<Placing::Known>> Placing::find_by_key(const NewOrder& order) {
+    if (!order.idempotency) return std::nullopt;
+    const auto in_batch = accepted_by_key_.find({order.user_id, order.idempotency->key});
+    const bool is_durable = in_batch == accepted_by_key_.end();
+    if (const FreshOrder fresh = is_durable ? fresh_.find(order.user_id, order.idempotency->key) : in_batch->second) {
+        if (fresh->idempotency->request_hash != order.idempotency->request_hash) return reused();
+        return Known{fresh->order, is_durable};
+    }
+    Rows record = db_.query("SELECT request_hash, order_id FROM idempotency WHERE user_id = ?1 AND key = ?2",
+                            order.user_id, order.idempotency->key);
+    if (!record.next()) return std::nullopt;
+    if (record.is_null(1) || record.blob(0) != as_bytes(order.idempotency->request_hash)) return reused();
+    std::optional<Order> placed = select_order(db_, OrderId(record.text(1)));
+    require(placed.has_value(), "an idempotency record names an order that is not there");
+    return Known{*std::move(placed)};
+}
+
+std::optional<Placing::Known> Placing::find_by_id(const OrderId& id) {
+    const auto in_batch = accepted_by_id_.find(id);
+    if (in_batch != accepted_by_id_.end()) return Known{in_batch->second->order, false};
+    if (const FreshOrder fresh = fresh_.find(id)) return Known{fresh->order};
+    std::optional<Order> placed = select_order(db_, id);
+    if (!placed) return std::nullopt;
+    return Known{*std::move(placed)};
+}
+
+Result<Order> Placing::plan(const NewOrder& order) {
+    Result<std::string> location = find_location(order.location);
+    if (!location) return std::unexpected(location.error());
+    std::vector<LineFacts> facts;
+    facts.reserve(order.lines.size());
+    for (const RequestedLine& line : order.lines) {
+        facts.push_back({find_product(line.product_id), find_available(line.product_id, *location)});
+    }
+    return plan_order(order, *std::move(location), facts, now_);
+}
+
+void Placing::replay(const NewOrder& order, Known known) {
+    require(known.order.user_id == order.user_id, "the id of a new order belongs to somebody else's");
+    if (!known.is_durable) batch_.rest_on_accepted.push_back(batch_.results.size());
+    batch_.results.push_back(PlacedOrder{as_placed(std::move(known.order)), true});
+}
+
+void Placing::accept(const NewOrder& order, Order planned) {
+    for (const OrderLine& line : planned.lines) {
+        std::int64_t& available = find_available(line.product_id, planned.location);
+        require(line.quantity > 0 && line.quantity <= available, "an order was planned beyond its stock");
+        available -= line.quantity;
+    }
+    const auto fresh =
+        std::make_shared<const JournaledOrder>(JournaledOrder{next_sequence_++, planned, order.idempotency});
+    accepted_by_id_.emplace(planned.id, fresh);
+    if (order.idempotency) accepted_by_key_.emplace(RequestKey{order.user_id, order.idempotency->key}, fresh);
+    batch_.accepted.push_back(fresh);
+    batch_.rest_on_accepted.push_back(batch_.results.size());
+    batch_.results.push_back(PlacedOrder{std::move(planned), false});
+}
+
+Result<std::string> Placing::find_location(const std::optional<std::string>& requested) {
+    auto [entry, is_new] = known_locations_.try_emplace(requested);
+    if (is_new) {
+        const auto name = [](const Rows& row) { return row.text(0); };
+        // Two names are enough to see whether there is only one.
+        entry->second =
+            requested ? read_all(db_.query("SELECT location FROM locations WHERE location = ?1", *requested), name)
+                      : read_all(db_.query("SELECT location FROM locations LIMIT 2"), name);
+    }
+    return resolve_location(requested, entry->second);
+}
+
+const Product* Placing::find_product(const ProductId& id) {
+    auto [entry, is_new] = products_.try_emplace(id);
+    if (is_new) {
+        // Without the description, which may be long and decides nothing.
+        entry->second = read_first(db_.query("SELECT name, price, active FROM products WHERE product_id = ?1", id),
+                                   [&](const Rows& row) {
+                                       return Product{.id = id,
+                                                      .name = row.text(0),
+                                                      .description = {},
+                                                      .price = row.integer(1),
+                                                      .active = row.integer(2) != 0};
+                                   });
+    }
+    return entry->second ? &*entry->second : nullptr;
+}
+
+std::int64_t& Placing::find_available(const ProductId& id, const std::string& location) {
+    auto [entry, is_new] = available_.try_emplace(StockKey{id, location});
+    if (is_new) {
+        Rows row = db_.query("SELECT available FROM inventory WHERE product_id = ?1 AND location = ?2", id, location);
+        if (row.next()) entry->second = row.integer(0) - fresh_.taken(id, location, absorbed_);
+    }
+    return entry->second;
+}
+
+}  // namespace
+
+PlannedBatch plan_batch(Connection& db, const FreshOrders::View& fresh, std::uint64_t next_sequence,
+                        std::span<const NewOrder> orders, TimePoint now) {
+    const Snapshot snapshot(db);
+    Placing placing(db, fresh, next_sequence, now);
+    for (const NewOrder& order : orders) placing.place(order);
+    return placing.take();
+}
+
+std::uint64_t select_absorbed(Connection& db) {
+    Rows row = db.query("SELECT value FROM counters WHERE name = 'orders_absorbed'");
+    require(row.next(), "the number of the newest order is not there");
+    return static_cast<std::uint64_t>(row.integer(0));
+}
+
+}  // namespace waybill::sqlite
