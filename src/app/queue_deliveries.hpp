@@ -31,7 +31,7 @@ public:
     struct Options {
         std::size_t messages_max = 256;  // received and not yet answered
         std::size_t receive_max = 10;    // of one call
-        std::size_t answer_max = 10;     // of one call
+        std::size_t answer_max = 80;     // of one call
         Milliseconds long_poll{5'000};   // how long a call waits for a message, and a stop for the call
         int ack_tries_max = 3;           // then the message comes again, and is found to be done
     };

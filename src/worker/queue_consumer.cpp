@@ -104,14 +104,14 @@ void QueueConsumer::run(const std::stop_token& stop, Milliseconds drain_max) {
         });
         loop_.run(stop, drain_max);
     }
+    const SteadyTime deadline = clock_.steady_now() + last_answers_max;
     for (std::jthread& answerer : answerers) answerer.request_stop();
     answerers.clear();
-    answer_the_rest();
+    answer_the_rest(deadline);
 }
 
 // As long as the queue takes it at once.
-void QueueConsumer::answer_the_rest() {
-    const SteadyTime deadline = clock_.steady_now() + last_answers_max;
+void QueueConsumer::answer_the_rest(SteadyTime deadline) {
     while (!answer_outage_.is_on() && clock_.steady_now() < deadline) {
         if (answer_step() > Milliseconds::zero()) return;
     }

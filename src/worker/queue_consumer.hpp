@@ -39,7 +39,7 @@ public:
 private:
     void run_receiver(const std::stop_token& stop);
     void run_answerer(const std::stop_token& stop);
-    void answer_the_rest();
+    void answer_the_rest(SteadyTime deadline);
 
     const QueueConsumerOptions options_;
     Clock& clock_;

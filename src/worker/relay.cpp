@@ -42,8 +42,8 @@ Milliseconds Relay::relay(const std::stop_token& stop) {
     const Milliseconds left = std::max(store_outage_.left(), queue_outage_.left());
     if (left > Milliseconds::zero()) return left;
 
-    // While the queue is away one call asks for it, and the rest keeps its place in the store.
-    const std::size_t max = queue_outage_.is_on() ? options_.send_max : options_.mark_max;
+    // While the queue is away few ask for it, and the rest keeps its place in the store.
+    const std::size_t max = queue_outage_.is_on() ? options_.probe_max : options_.mark_max;
     const auto won = store_.mark_sent(max, options_.window, options_.resend_after);
     if (!won) return store_outage_.failed(won.error().detail);
     store_outage_.succeeded();

@@ -21,8 +21,9 @@
 namespace waybill::worker {
 
 struct RelayOptions {
-    std::size_t mark_max = 200;  // items of one commit
-    std::size_t send_max = 10;   // messages of one call, after which a stop is heard
+    std::size_t mark_max = 240;  // items of one commit
+    std::size_t send_max = 80;   // messages of one call, after which a stop is heard
+    std::size_t probe_max = 10;  // messages of a call that asks whether the queue is back
     std::size_t window = 1'000;  // items sent and not finished; the rest waits in the store
     Milliseconds resend_after{30'000};
     Milliseconds poll_every{500};  // finds retries that have come due, and orders of other processes

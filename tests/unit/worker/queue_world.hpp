@@ -21,7 +21,9 @@ struct QueueWorld : WorkWorld {
     worker::Relay make_relay(const worker::RelayOptions& options = {}) {
         return {options, processing.policy(), store, queue, clock, log, signal};
     }
-    worker::Relay make_relay(Queue& other) { return {{}, processing.policy(), store, other, clock, log, signal}; }
+    worker::Relay make_relay(Queue& other, const worker::RelayOptions& options) {
+        return {options, processing.policy(), store, other, clock, log, signal};
+    }
 
     std::unique_ptr<worker::QueueConsumer> make_consumer(const worker::QueueConsumerOptions& options = step_options()) {
         return std::make_unique<worker::QueueConsumer>(options, queue, processing, store, clock, log, metrics, signal);

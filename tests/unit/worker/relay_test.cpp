@@ -33,7 +33,7 @@ std::set<WorkId> ids_of(const std::vector<QueueMessage>& messages) {
 
 TEST(Relay, sends_each_order_once_under_its_send_number) {
     QueueWorld world;
-    Relay relay = world.make_relay();
+    Relay relay = world.make_relay(RelayOptions{.send_max = 10});
     place(world, 25);
     EXPECT_EQ(relay.step(), RelayOptions{}.poll_every);
     EXPECT_EQ(relay.step(), RelayOptions{}.poll_every);
@@ -170,7 +170,7 @@ private:
 TEST(Relay, does_not_ask_a_queue_that_left_for_each_of_the_others) {
     QueueWorld world;
     LeavingQueue queue(world.clock, 2);
-    Relay relay = world.make_relay(queue);
+    Relay relay = world.make_relay(queue, {.send_max = 10});
     place(world, 100);
     EXPECT_GT(relay.step(), 0ms);
     EXPECT_EQ(queue.calls("send"), 3u);
@@ -198,7 +198,7 @@ TEST_P(KilledRelay, loses_nothing_and_its_copies_do_no_harm) {
     DyingQueue dying(world.clock, GetParam());
     place(world, 25);
     {
-        Relay killed = world.make_relay(dying);
+        Relay killed = world.make_relay(dying, {.send_max = 10});
         static_cast<void>(killed.step());
     }
     // What it had sent before it died is in the queue.
