@@ -110,7 +110,8 @@ struct TransactionOptions {
 }  // namespace
 
 std::string MongoError::reason() const {
-    if (domain_ == MONGOC_ERROR_SERVER) return "the server answered with code " + std::to_string(code_);
+    const bool is_of_the_server = domain_ == MONGOC_ERROR_SERVER || domain_ == MONGOC_ERROR_WRITE_CONCERN;
+    if (is_of_the_server) return "the server answered with code " + std::to_string(code_);
     return what();
 }
 

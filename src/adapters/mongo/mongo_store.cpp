@@ -1,5 +1,6 @@
 #include "adapters/mongo/mongo_store.hpp"
 
+#include "adapters/mongo/rows.hpp"
 #include "adapters/mongo/schema.hpp"
 
 namespace waybill::mongo {
@@ -41,12 +42,16 @@ Result<void> MongoStore::prepare() {
     }
 }
 
+// Without repeats: the question is whether it answers now.
 Result<void> MongoStore::ping() {
-    const Result<bool> answered = transactions_.read([](Connection& connection) {
-        return !connection.find(collection::meta, doc("_id", schema_id), {}, [](const View&) { return true; }).empty();
-    });
-    if (!answered) return std::unexpected(answered.error());
-    return {};
+    Result<Connection> connection = pool_->take();
+    if (!connection) return std::unexpected(connection.error());
+    try {
+        connection->each(collection::meta, by_id(schema_id), {.limit = 1}, [](const View&) {});
+        return {};
+    } catch (const MongoError& error) {
+        return std::unexpected(transactions_.report(error));
+    }
 }
 
 }  // namespace waybill::mongo

@@ -63,10 +63,20 @@ std::string hosts_of(const mongoc_uri_t* uri) {
     return hosts;
 }
 
+// Database names of MongoDB: no longer than 63 octets, and without these.
+bool is_database_name(std::string_view name) {
+    return !name.empty() && name.size() <= 63 && name.find_first_of("/\\. \"$*<>:|?") == std::string_view::npos;
+}
+
 }  // namespace
 
 Result<std::unique_ptr<ConnectionPool>> ConnectionPool::make(const MongoOptions& options) {
     start_libmongoc();
+    if (!is_database_name(options.database)) {
+        return fail(ErrorCode::validation_failed,
+                    "The name of the MongoDB database must have 1 to 63 characters, none of them a space or one of "
+                    "/ \\ . \" $ * < > : | ?");
+    }
     bson_error_t error{};
     const Uri uri(mongoc_uri_new_with_error(options.uri.c_str(), &error));
     if (!uri) {
@@ -93,3 +103,10 @@ Result<Connection> ConnectionPool::take() {
 }
 
 }  // namespace waybill::mongo
+
+#ifdef __SANITIZE_THREAD__
+// Debian's libmongoc is not instrumented: ThreadSanitizer does not see the atomic counters by which
+// it shares what it knows of the cluster between its clients.
+extern "C" const char* __tsan_default_suppressions();
+extern "C" const char* __tsan_default_suppressions() { return "race:libmongoc-1.0.so\nrace:libbson-1.0.so\n"; }
+#endif

@@ -72,6 +72,7 @@ struct Transactions::Call {
     Connection connection;
     const SteadyTime deadline;
     const Turns::Place place;
+    bool has_asked_for_turn = false;
     std::optional<std::int64_t> turn{};
     int runs = 0;
     int waits = 0;
@@ -172,7 +173,8 @@ void Transactions::met_conflict(Call& call) {
 }
 
 void Transactions::take_turn(Call& call) {
-    if (call.lane != Lane::stock || call.turn || !turns_.is_contended(Lane::stock)) return;
+    if (call.lane != Lane::stock || call.has_asked_for_turn || !turns_.is_contended(Lane::stock)) return;
+    call.has_asked_for_turn = true;
     call.turn = turns_.take(call.connection);
 }
 
