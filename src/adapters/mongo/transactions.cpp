@@ -86,7 +86,7 @@ Transactions::Transactions(const MongoOptions& options, ConnectionPool& pool, Cl
       clock_(clock),
       log_(log),
       time_(options, clock),
-      turns_(options, clock),
+      turns_(clock),
       stale_sessions_(clock, log) {}
 
 Result<void> Transactions::run_until_committed(Lane lane, const std::function<void(Connection&)>& prepare,

@@ -14,7 +14,7 @@ std::string random_name(Clock& clock) {
 
 }  // namespace
 
-Turns::Turns(const MongoOptions& options, Clock& clock) : options_(options), clock_(clock), me_(random_name(clock)) {}
+Turns::Turns(Clock& clock) : clock_(clock), me_(random_name(clock)) {}
 
 Turns::Place::Place(Turns& turns, Lane lane) : turns_(turns), lane_(lane) {
     if (lane == Lane::none) return;

@@ -28,7 +28,7 @@ enum class Lane : std::uint8_t { none, stock, claims };
 
 class Turns {
 public:
-    Turns(const MongoOptions& options, Clock& clock);
+    explicit Turns(Clock& clock);
 
     // The place of one thread in its lane, until destroyed.
     class Place {
@@ -62,7 +62,6 @@ private:
     [[nodiscard]] std::optional<std::int64_t> try_take(Connection& connection, const Document& where) const;
     [[nodiscard]] std::optional<std::int64_t> find_stale(Connection& connection);
 
-    const MongoOptions& options_;
     Clock& clock_;
     std::string me_;
     mutable std::mutex mutex_;

@@ -21,8 +21,8 @@ protected:
           with(options()),
           pool(must(ConnectionPool::make(with))),
           connection(must(pool->take())),
-          mine(with, clock),
-          theirs(with, clock) {
+          mine(clock),
+          theirs(clock) {
         stock_shop(*store, {"tea"}, 100);
     }
 
