@@ -90,11 +90,13 @@ void QueueConsumer::run_answerer(const std::stop_token& stop) {
 
 void QueueConsumer::run(const std::stop_token& stop, Milliseconds drain_max) {
     std::vector<std::jthread> answerers;
+    answerers.reserve(options_.answerers);
     for (std::size_t i = 0; i < options_.answerers; ++i) {
         answerers.emplace_back([this](const std::stop_token& ended) { run_answerer(ended); });
     }
     {
         std::vector<std::jthread> receivers;
+        receivers.reserve(options_.receivers);
         for (std::size_t i = 0; i < options_.receivers; ++i) {
             receivers.emplace_back([this](const std::stop_token& ended) { run_receiver(ended); });
         }
