@@ -25,7 +25,7 @@ struct ReceivedMessage {
     std::string receipt;
 };
 
-// Thread-safe. Errors: unavailable.
+// Thread-safe. Errors: unavailable; of a send also outcome_unknown, when its answer was lost.
 class Queue {
 public:
     virtual ~Queue() = default;

@@ -76,7 +76,10 @@ HeaderList header_list(const HttpRequest& request) {
     append(list, "Host: " + request.endpoint.authority);
     append(list, "User-Agent: waybill");
     append(list, "Expect:");  // no round trip before the body
-    for (const auto& [name, value] : request.headers) append(list, name + ": " + value);
+    for (const auto& [name, value] : request.headers) {
+        std::string line = name;
+        append(list, line.append(": ").append(value));
+    }
     return list;
 }
 
@@ -188,7 +191,10 @@ Result<HttpResponse> HttpClient::call(const HttpRequest& request, const std::sto
         const std::string cause = transfer.too_long       ? "the answer is too long"
                                   : stop.stop_requested() ? "this process stops"
                                                           : curl_easy_strerror(code);
-        return fail(ErrorCode::unavailable, request.endpoint.host() + " gave no answer: " + cause + ".");
+        long sent = 0;
+        curl_easy_getinfo(easy.get(), CURLINFO_REQUEST_SIZE, &sent);
+        return fail(sent > 0 ? ErrorCode::outcome_unknown : ErrorCode::unavailable,
+                    request.endpoint.host() + " gave no answer: " + cause + ".");
     }
     curl_easy_getinfo(easy.get(), CURLINFO_RESPONSE_CODE, &transfer.response.status);
     keep_idle(std::move(easy));

@@ -42,10 +42,10 @@ struct HttpResponse {
     [[nodiscard]] std::string header(std::string_view name) const;
 };
 
-// Thread-safe; each call uses a handle of its own. Errors: unavailable, with one sentence that names
-// host and cause; also when the answer is longer than `response_bytes_max`, or `stop` was requested.
-// A kept connection that is closed before its answer begins is replaced and the request sent again,
-// once: at most one copy for each connection that was cut.
+// Thread-safe; each call uses a handle of its own. Errors, with one sentence that names host and
+// cause: unavailable (nothing was sent) and outcome_unknown (the answer was lost, was longer than
+// `response_bytes_max`, or `stop` was requested). A kept connection that is closed before its answer
+// begins is replaced and the request sent again, once: at most one copy for each connection cut.
 class HttpClient {
 public:
     HttpClient(std::size_t idle_connections_max, std::size_t response_bytes_max);

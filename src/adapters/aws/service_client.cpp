@@ -15,6 +15,8 @@ namespace {
 // nearly what AWS allows (5 minutes).
 constexpr Milliseconds suspicious_skew{240'000};
 
+constexpr Milliseconds note_pause{60'000};
+
 constexpr std::size_t code_length_max = 64;
 
 template <std::size_t n>
@@ -85,15 +87,18 @@ ServiceAnswer ServiceClient::call(const ServiceRequest& request, const std::stop
     const SteadyTime deadline = clock_.steady_now() + options_.call.deadline + request.extra_wait;
     Milliseconds backoff = options_.call.backoff_min;
     Repairs repairs;
+    bool maybe_done = false;
     for (std::size_t attempt = 1;; ++attempt) {
         const auto left = std::chrono::ceil<Milliseconds>(deadline - clock_.steady_now());
         ServiceAnswer answer = try_once(request, std::clamp(left, Milliseconds{1}, timeout), repairs, stop);
+        maybe_done = maybe_done || (!answer && answer.error().maybe_done);
         const bool again = !answer && is_transient(answer.error().kind) && request.repeat &&
                            attempt < options_.call.attempts_max && !stop.stop_requested();
         const Milliseconds pause(
             static_cast<std::int64_t>(static_cast<double>(backoff.count()) * clock_.random_fraction()));
         if (!again || clock_.steady_now() + pause >= deadline) {
             note(answer);
+            if (!answer) answer.error().maybe_done = maybe_done;
             return answer;
         }
         clock_.sleep_for(pause);
@@ -144,7 +149,8 @@ ServiceAnswer ServiceClient::send_signed(const ServiceRequest& request, const Cr
                         std::make_move_iterator(added.end()));
     Result<HttpResponse> answer = http_.call(http, stop);
     if (answer) return std::move(*answer);
-    return std::unexpected(ServiceFailure{FailureKind::no_answer, 0, "NoAnswer", std::move(answer.error().detail)});
+    return std::unexpected(ServiceFailure{FailureKind::no_answer, 0, "NoAnswer", std::move(answer.error().detail),
+                                          answer.error().code == ErrorCode::outcome_unknown});
 }
 
 // True when signing again with the adopted time may help.
@@ -162,15 +168,21 @@ bool ServiceClient::adopt_time(const ServiceFailure& failure, const HttpResponse
     return true;
 }
 
-// Once for each outage.
+// Once for each outage, and no more than once in `note_pause` when it comes and goes.
 void ServiceClient::note(const ServiceAnswer& answer) {
     const bool away = !answer && answer.error().kind != FailureKind::rejected;
     if (away_.exchange(away) == away) return;
-    if (away) {
-        log_.write(LogLevel::warn, options_.name + "-away", {{"error", answer.error().detail}});
-    } else {
-        log_.write(LogLevel::info, options_.name + "-back", {});
-    }
+    const std::lock_guard lock(note_mutex_);
+    if (away) return note_away(answer.error());
+    if (std::exchange(away_told_, false)) log_.write(LogLevel::info, options_.name + "-back", {});
+}
+
+void ServiceClient::note_away(const ServiceFailure& failure) {
+    const SteadyTime now = clock_.steady_now();
+    if (away_told_ || now < tell_away_from_) return;
+    away_told_ = true;
+    tell_away_from_ = now + note_pause;
+    log_.write(LogLevel::warn, options_.name + "-away", {{"error", failure.detail}});
 }
 
 std::string service_address(const std::string& service, const std::string& region) {

@@ -15,7 +15,7 @@
 namespace waybill::aws {
 
 enum class FailureKind : std::uint8_t {
-    no_answer,  // connection, timeout: it may have been done
+    no_answer,  // connection, timeout
     throttled,
     server,       // 5xx
     credentials,  // none, or these are not taken, or not allowed to do this
@@ -25,8 +25,9 @@ enum class FailureKind : std::uint8_t {
 struct ServiceFailure {
     FailureKind kind = FailureKind::no_answer;
     long status = 0;
-    std::string code;    // as AWS names it, for example MessageRejected
-    std::string detail;  // one sentence for a person, without secrets
+    std::string code;         // as AWS names it, for example MessageRejected
+    std::string detail;       // one sentence for a person, without secrets
+    bool maybe_done = false;  // the answer to one of the tries was lost
 };
 
 using ServiceAnswer = std::expected<HttpResponse, ServiceFailure>;
@@ -68,6 +69,7 @@ private:
                               Milliseconds timeout, const std::stop_token& stop);
     bool adopt_time(const ServiceFailure& failure, const HttpResponse& answer);
     void note(const ServiceAnswer& answer);
+    void note_away(const ServiceFailure& failure);
 
     const ServiceOptions options_;
     const std::shared_ptr<CredentialSource> credentials_;
@@ -77,6 +79,9 @@ private:
     Signer signer_;
     std::atomic<std::int64_t> ahead_ms_{0};  // the service's time minus ours
     std::atomic<bool> away_{false};
+    std::mutex note_mutex_;
+    bool away_told_ = false;
+    SteadyTime tell_away_from_{};
 };
 
 // ---- pure parts

@@ -32,6 +32,11 @@ ServiceOptions service_of(const SqsOptions& options) {
 
 Error unavailable(const ServiceFailure& failure) { return {ErrorCode::unavailable, failure.detail}; }
 
+// A message whose answer was lost may lie in the queue.
+Error not_sent(const ServiceFailure& failure) {
+    return {failure.maybe_done ? ErrorCode::outcome_unknown : ErrorCode::unavailable, failure.detail};
+}
+
 Error unreadable() { return {ErrorCode::unavailable, "SQS answered what is no answer of SQS."}; }
 
 // A kind of event that may come in floods: one line a minute says how many there were.
@@ -61,6 +66,16 @@ private:
     SteadyTime not_before_{};
 };
 
+// False when there are no more threads; then the lanes that there are do it all.
+bool add_lane(std::vector<std::jthread>& lanes, const std::function<void()>& lane) {
+    try {
+        lanes.emplace_back(lane);
+        return true;
+    } catch (const std::system_error&) {
+        return false;
+    }
+}
+
 // Calls `work` with 0 to count - 1, up to `lanes_max` at once, the caller's thread among them.
 // `work` must not throw.
 void in_lanes(std::size_t count, std::size_t lanes_max, const std::function<void(std::size_t)>& work) {
@@ -69,11 +84,8 @@ void in_lanes(std::size_t count, std::size_t lanes_max, const std::function<void
         for (std::size_t i = next++; i < count; i = next++) work(i);
     };
     std::vector<std::jthread> others;
-    try {
-        while (others.size() + 1 < std::min(count, lanes_max)) others.emplace_back(lane);
-    } catch (const std::system_error&) {
-        // no more threads: the lanes that there are do it all
-    }
+    bool more = true;
+    while (more && others.size() + 1 < std::min(count, lanes_max)) more = add_lane(others, lane);
     lane();
 }
 
@@ -171,7 +183,7 @@ private:
         const ServiceAnswer answer = ask("SendMessageBatch", send_request(options_.queue_url, messages, fifo_));
         const auto outcomes = answer ? read_batch(answer->body, messages.size()) : std::nullopt;
         if (!outcomes) {
-            std::ranges::fill(results, fail(answer ? unreadable() : unavailable(answer.error())));
+            std::ranges::fill(results, fail(answer ? unreadable() : not_sent(answer.error())));
             return false;
         }
         for (std::size_t i = 0; i < results.size(); ++i) {

@@ -198,6 +198,32 @@ TEST_F(AwsSqs, AFrozenServiceCostsNoMoreThanItsDeadline) {
     EXPECT_FALSE(queue->receive(1, Milliseconds{0}));
 }
 
+TEST_F(AwsSqs, OnlyALostAnswerLeavesTheOutcomeOpen) {
+    SqsOptions options = world_.sqs();
+    const auto code = [&] { return open(options)->send(messages(1))[0].error().code; };
+    world_.doubles.fault("sqs", "unavailable", "\"times\":-1");
+    EXPECT_EQ(code(), ErrorCode::unavailable);
+    world_.doubles.heal();
+    world_.doubles.fault("sqs", "cut_after");
+    world_.doubles.fault("sqs", "unavailable", "\"times\":-1");
+    EXPECT_EQ(code(), ErrorCode::outcome_unknown) << "the first try may have been taken";
+    options.endpoint = "http://127.0.0.1:1";
+    EXPECT_EQ(code(), ErrorCode::unavailable) << "nobody was there";
+}
+
+TEST_F(AwsSqs, AFlappingServiceIsToldOnceAMinute) {
+    SqsOptions options = world_.sqs();
+    options.call.attempts_max = 1;
+    const auto queue = open(options);
+    for (int i = 0; i < 10; ++i) {
+        world_.doubles.fault("sqs", "throttled");
+        EXPECT_EQ(sent(*queue, 1), 0U);
+        EXPECT_EQ(sent(*queue, 1), 1U);
+    }
+    EXPECT_EQ(world_.log.count("sqs-away"), 1U);
+    EXPECT_EQ(world_.log.count("sqs-back"), 1U);
+}
+
 TEST_F(AwsSqs, AnAnswerBeyondTheLimitIsNoAnswer) {
     SqsOptions options = world_.sqs();
     options.call.response_bytes_max = 10;
