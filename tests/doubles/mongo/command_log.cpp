@@ -1,18 +1,6 @@
 #include "tests/doubles/mongo/command_log.hpp"
 
-#include <algorithm>
-#include <array>
-
 namespace waybill::testing::mongo {
-
-namespace {
-
-bool is_housekeeping(const std::string& name) {
-    static constexpr std::array names = {"hello", "isMaster", "ismaster", "ping", "endSessions"};
-    return std::ranges::find(names, name) != names.end();
-}
-
-}  // namespace
 
 void CommandLog::add(const std::string& name, const std::string& collection, const Object& command) {
     const std::lock_guard lock(mutex_);

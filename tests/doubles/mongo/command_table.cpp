@@ -12,72 +12,66 @@ constexpr Sessions::Rules joins{.in_transaction = true, .retryable = false, .end
 constexpr Sessions::Rules writes{.in_transaction = true, .retryable = true, .ends_transaction = false};
 constexpr Sessions::Rules ends{.in_transaction = true, .retryable = false, .ends_transaction = true};
 
+constexpr unsigned greeting = on_secondary | before_login;
+
 const std::vector<CommandRow>& rows() {
     static const std::vector<std::string_view> hello_fields{
         "client", "compression", "helloOk", "saslSupportedMechs", "speculativeAuthenticate", "hostInfo"};
     static const std::vector<CommandRow> table{
-        {"hello", run_hello, alone, false, false, true, hello_fields},
-        {"isMaster", run_hello, alone, false, false, true, hello_fields},
-        {"ismaster", run_hello, alone, false, false, true, hello_fields},
-        {"ping", run_ping, alone, false, false, true, {}},
-        {"buildInfo", run_build_info, alone, false, false, true, {}},
-        {"buildinfo", run_build_info, alone, false, false, true, {}},
-        {"connectionStatus", run_connection_status, alone, false, false, true, {"showPrivileges"}},
+        {"hello", run_hello, alone, greeting, hello_fields},
+        {"isMaster", run_hello, alone, greeting, hello_fields},
+        {"ismaster", run_hello, alone, greeting, hello_fields},
+        {"ping", run_ping, alone, greeting, {}},
+        {"buildInfo", run_build_info, alone, greeting, {}},
+        {"buildinfo", run_build_info, alone, greeting, {}},
+        {"saslStart", run_sasl_start, alone, greeting, {"mechanism", "payload", "autoAuthorize", "options"}},
+        {"saslContinue", run_sasl_continue, alone, greeting, {"conversationId", "payload"}},
+        {"connectionStatus", run_connection_status, alone, on_secondary, {"showPrivileges"}},
 
         {"find",
          run_find,
          joins,
-         true,
-         false,
-         false,
+         takes_read_concern,
          {"filter", "sort", "projection", "skip", "limit", "batchSize", "singleBatch", "noCursorTimeout",
           "allowDiskUse"}},
-        {"getMore", run_get_more, joins, false, false, true, {"collection", "batchSize"}},
-        {"killCursors", run_kill_cursors, joins, false, false, true, {"cursors"}},
-        {"count", run_count, alone, true, false, false, {"query", "limit", "skip"}},
-        {"aggregate", run_aggregate, joins, true, false, false, {"pipeline", "cursor", "allowDiskUse"}},
+        {"getMore", run_get_more, joins, on_secondary, {"collection", "batchSize"}},
+        {"killCursors", run_kill_cursors, joins, on_secondary, {"cursors"}},
+        {"count", run_count, alone, takes_read_concern, {"query", "limit", "skip"}},
+        {"aggregate", run_aggregate, joins, takes_read_concern, {"pipeline", "cursor", "allowDiskUse"}},
 
         {"insert",
          run_insert,
          writes,
-         false,
-         true,
-         false,
+         takes_write_concern,
          {"documents", "ordered", "bypassDocumentValidation", "stmtId"}},
         {"update",
          run_update,
          writes,
-         false,
-         true,
-         false,
+         takes_write_concern,
          {"updates", "ordered", "bypassDocumentValidation", "stmtId"}},
-        {"delete", run_delete, writes, false, true, false, {"deletes", "ordered", "stmtId"}},
+        {"delete", run_delete, writes, takes_write_concern, {"deletes", "ordered", "stmtId"}},
         {"findAndModify",
          run_find_and_modify,
          writes,
-         false,
-         true,
-         false,
+         takes_write_concern,
          {"query", "update", "remove", "new", "upsert", "fields", "sort", "bypassDocumentValidation", "stmtId"}},
 
-        {"create", run_create, alone, false, true, false, {}},
-        {"createIndexes", run_create_indexes, alone, false, true, false, {"indexes", "commitQuorum"}},
-        {"collMod", run_coll_mod, alone, false, true, false, {"index"}},
+        {"create", run_create, alone, takes_write_concern, {}},
+        {"createIndexes", run_create_indexes, alone, takes_write_concern, {"indexes", "commitQuorum"}},
+        {"collMod", run_coll_mod, alone, takes_write_concern, {"index"}},
         {"listCollections",
          run_list_collections,
          alone,
-         true,
-         false,
-         false,
+         takes_read_concern,
          {"filter", "cursor", "nameOnly", "authorizedCollections"}},
-        {"listIndexes", run_list_indexes, alone, true, false, false, {"cursor"}},
-        {"dropDatabase", run_drop_database, alone, false, true, false, {}},
+        {"listIndexes", run_list_indexes, alone, takes_read_concern, {"cursor"}},
+        {"dropDatabase", run_drop_database, alone, takes_write_concern, {}},
 
-        {"commitTransaction", run_commit, ends, false, true, false, {"recoveryToken"}},
-        {"abortTransaction", run_abort, ends, false, true, false, {"recoveryToken"}},
-        {"endSessions", run_end_sessions, alone, false, false, true, {}},
-        {"refreshSessions", run_end_sessions, alone, false, false, true, {}},
-        {"killSessions", run_kill_sessions, alone, false, false, true, {}},
+        {"commitTransaction", run_commit, ends, takes_write_concern, {"recoveryToken"}},
+        {"abortTransaction", run_abort, ends, takes_write_concern, {"recoveryToken"}},
+        {"endSessions", run_end_sessions, alone, on_secondary, {}},
+        {"refreshSessions", run_end_sessions, alone, on_secondary, {}},
+        {"killSessions", run_kill_sessions, alone, on_secondary, {}},
     };
     return table;
 }
@@ -132,12 +126,12 @@ void check_fields(const CommandRow& row, const Object& command) {
     const bool in_transaction = command.has("autocommit");
     for (auto at = command.begin() + 1; at != command.end(); ++at) {
         if (at->name == "readConcern") {
-            if (!row.read_concern && !in_transaction) {
+            if (!row.has(takes_read_concern) && !in_transaction) {
                 throw CommandError(code::invalid_options, std::string(row.name) + " does not support a read concern");
             }
             check_read_concern(at->value, in_transaction);
         } else if (at->name == "writeConcern") {
-            if (!row.write_concern) {
+            if (!row.has(takes_write_concern)) {
                 throw CommandError(code::invalid_options, std::string(row.name) + " does not support a write concern");
             }
             check_write_concern(at->value);

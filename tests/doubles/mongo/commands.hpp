@@ -9,14 +9,20 @@
 
 namespace waybill::testing::mongo {
 
+// Traits of a command.
+inline constexpr unsigned takes_read_concern = 1;
+inline constexpr unsigned takes_write_concern = 2;
+inline constexpr unsigned on_secondary = 4;
+inline constexpr unsigned before_login = 8;
+
 struct CommandRow {
     using Handler = Object (*)(Call&);
     std::string_view name;
     Handler handler;
     Sessions::Rules rules;
-    bool read_concern = false;
-    bool write_concern = false;
-    bool on_secondary = false;
+    unsigned traits = 0;
+    [[nodiscard]] bool has(unsigned trait) const { return (traits & trait) != 0; }
+
     std::vector<std::string_view> fields;  // besides those of every command
 };
 
@@ -29,6 +35,11 @@ void check_fields(const CommandRow& row, const Object& command);
 [[nodiscard]] Object run_ping(Call& call);
 [[nodiscard]] Object run_build_info(Call& call);
 [[nodiscard]] Object run_connection_status(Call& call);
+
+[[nodiscard]] Object run_sasl_start(Call& call);
+[[nodiscard]] Object run_sasl_continue(Call& call);
+// Throws 13 where a login is wanted and has not been.
+void require_login(const Call& call);
 
 [[nodiscard]] Object run_find(Call& call);
 [[nodiscard]] Object run_get_more(Call& call);
@@ -59,7 +70,7 @@ void check_fields(const CommandRow& row, const Object& command);
 // Documents that the call's transaction, or else the latest commit, shows.
 [[nodiscard]] std::vector<DocumentPtr> visible_documents(Call& call, const std::string& name, const Filter& filter);
 
-// Stable, by each path in turn; 1 or -1. Throws 2 for anything else.
+// By each path in turn, 1 or -1; ties in no order, as on a server. Throws 15975 for anything else.
 struct SortKeys {
     explicit SortKeys(const Object& source);
     [[nodiscard]] bool less(const Object& left, const Object& right) const;

@@ -141,7 +141,7 @@ std::vector<Object> run_stage(const Field& stage, std::vector<Object> documents,
         const SortKeys keys(object_of(stage.value, stage.name));
         if (keys.keys.empty()) throw CommandError(15976, "$sort stage must have at least one sort key");
         const auto less = [&](const Object& left, const Object& right) { return keys.less(left, right); };
-        std::ranges::stable_sort(documents, less);
+        std::ranges::sort(documents, less);
         return documents;
     }
     if (stage.name == "$limit" || stage.name == "$skip") {

@@ -155,8 +155,8 @@ Object run_find(Call& call) {
 
     std::vector<DocumentPtr> found = visible_documents(call, name, filter);
     if (!keys.keys.empty()) {
-        std::ranges::stable_sort(
-            found, [&](const DocumentPtr& left, const DocumentPtr& right) { return keys.less(*left, *right); });
+        std::ranges::sort(found,
+                          [&](const DocumentPtr& left, const DocumentPtr& right) { return keys.less(*left, *right); });
     }
     const auto from = std::min(found.size(), static_cast<std::size_t>(skip));
     const auto count =

@@ -40,6 +40,7 @@ Object run_hello(Call& call) {
         }
     }
     if (options.topology == Topology::sharded) reply.set("msg", "isdbgrid");
+    if (call.command.has("saslSupportedMechs")) reply.set("saslSupportedMechs", Array{Value("SCRAM-SHA-256")});
     reply.set("maxBsonObjectSize", static_cast<std::int32_t>(document_bytes_max));
     reply.set("maxMessageSizeBytes", message_bytes_max);
     reply.set("maxWriteBatchSize", write_batch_max);

@@ -162,7 +162,7 @@ std::vector<Value> matching_ids(Call& call, const std::string& name, const Filte
                                 bool multi) {
     std::vector<DocumentPtr> found = visible_documents(call, name, filter);
     const auto by_keys = [&](const DocumentPtr& left, const DocumentPtr& right) { return keys.less(*left, *right); };
-    if (!keys.keys.empty()) std::ranges::stable_sort(found, by_keys);
+    if (!keys.keys.empty()) std::ranges::sort(found, by_keys);
     if (!multi && found.size() > 1) found.resize(1);
     std::vector<Value> ids;
     for (const DocumentPtr& document : found) ids.push_back(document->at("_id"));

@@ -35,6 +35,17 @@ std::vector<std::string> labels_for(int code, bool in_transaction, bool ends_tra
     return {};
 }
 
+class Waiting {
+public:
+    explicit Waiting(std::atomic<std::size_t>& count) : count_(count) { ++count_; }
+    ~Waiting() { --count_; }
+    Waiting(const Waiting&) = delete;
+    Waiting& operator=(const Waiting&) = delete;
+
+private:
+    std::atomic<std::size_t>& count_;
+};
+
 }  // namespace
 
 std::string Call::collection_name() const {
@@ -92,8 +103,9 @@ Object Engine::run_checked(const Object& command, Client& client, std::unique_lo
     const Value* database = command.find("$db");
     if (!database || !database->is<std::string>()) throw CommandError(40414, "BSON field '$db' is missing");
     if (sessions_.expire()) announce_change();
-    if (!row->on_secondary) check_primary(command, name);
+    if (!row->has(on_secondary)) check_primary(command, name);
     Call call{*this, command, name, *database->as<std::string>(), client, {}, lock};
+    if (!row->has(before_login)) require_login(call);
     call.taking = sessions_.enter(command, name, row->rules, client.address);
     return execute(call);
 }
@@ -122,7 +134,7 @@ Object Engine::execute(Call& call) {
 void Engine::check_primary(const Object& command, const std::string& name) const {
     if (primary_ || clock_.steady_now() >= primary_again_) return;
     const CommandRow* row = find_command(name);
-    const bool reads = row->read_concern && !command.has("autocommit");
+    const bool reads = row->has(takes_read_concern) && !command.has("autocommit");
     const Value* preference = command.find("$readPreference");
     const auto* object = preference ? preference->as<Object>() : nullptr;
     const Value* mode = object ? object->find("mode") : nullptr;
@@ -155,6 +167,7 @@ void Engine::wait_for_change(Call& call) {
     const std::uint64_t seen = changes_;
     const std::int64_t max_ms = call.number("maxTimeMS", 0);
     const SteadyTime began = clock_.steady_now();
+    const Waiting counted(waiting_);
     while (changes_ == seen) {
         if (stopping_) throw CommandError(11600, "interrupted at shutdown");
         if (!is_primary()) throw CommandError(code::interrupted_by_step_down, "operation was interrupted");

@@ -11,12 +11,14 @@
 #include <map>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "ports/clock.hpp"
 #include "tests/doubles/mongo/command_error.hpp"
 #include "tests/doubles/mongo/options.hpp"
+#include "tests/doubles/mongo/scram.hpp"
 #include "tests/doubles/mongo/sessions.hpp"
 #include "tests/doubles/mongo/storage.hpp"
 #include "tests/doubles/mongo/value.hpp"
@@ -27,7 +29,8 @@ namespace waybill::testing::mongo {
 struct Client {
     std::int64_t connection_id = 0;
     std::string address;
-    std::string app_name;
+    bool logged_in = false;
+    std::optional<Scram> scram{};
 };
 
 struct Cursor {
@@ -90,6 +93,8 @@ public:
     std::size_t expire_documents();
 
     [[nodiscard]] std::size_t open_transactions();
+    // Commands that wait for a transaction to end.
+    [[nodiscard]] std::size_t waiting() const { return waiting_; }
     [[nodiscard]] std::vector<Object> find(const std::string& collection, const Object& filter);
 
     // ---- for commands, under the lock
@@ -131,6 +136,7 @@ private:
     SteadyTime primary_again_{};
     std::uint32_t started_seconds_ = 0;
     std::atomic<std::uint16_t> port_ = 0;
+    std::atomic<std::size_t> waiting_ = 0;
 };
 
 }  // namespace waybill::testing::mongo

@@ -7,14 +7,11 @@
 
 namespace waybill::testing::mongo {
 
-namespace {
-
-bool is_greeting(const std::string& command) {
-    return command == "hello" || command == "isMaster" || command == "ismaster" || command == "ping" ||
-           command == "endSessions";
+bool is_housekeeping(const std::string& command) {
+    static constexpr std::array names = {"hello",       "isMaster",  "ismaster",    "ping",
+                                         "endSessions", "saslStart", "saslContinue"};
+    return std::ranges::find(names, command) != names.end();
 }
-
-}  // namespace
 
 void Faults::arm(Fault fault) {
     const std::lock_guard lock(mutex_);
@@ -34,7 +31,7 @@ std::optional<Fault> Faults::take(const std::string& command, const std::string&
     std::optional<Fault> met;
     for (Armed& armed : armed_) {
         const Fault& fault = armed.fault;
-        const bool named = fault.command == command || (fault.command == "*" && !is_greeting(command));
+        const bool named = fault.command == command || (fault.command == "*" && !is_housekeeping(command));
         if (!named || (!fault.collection.empty() && fault.collection != collection)) continue;
         ++armed.seen;
         if (!met && armed.seen >= fault.nth) met = fault;

@@ -25,7 +25,7 @@ struct Fault {
         freeze_after,         // executed; the reply leaves after release()
         step_down,            // steps down, then answers 10107
     };
-    std::string command;  // as sent, for example "insert"; "*" is any but greetings and pings
+    std::string command;  // as sent, for example "insert"; "*" is any but housekeeping
     Action action = Action::error;
     int code = 0;
     std::vector<std::string> labels{};
@@ -36,6 +36,9 @@ struct Fault {
     bool aborts = true;        // an error ends the transaction that it meets, as on a server; but see commitTransaction
     Milliseconds step_down_for{60'000};
 };
+
+// Commands that drivers send by themselves; neither counted among the others nor struck by "*".
+[[nodiscard]] bool is_housekeeping(const std::string& command);
 
 class Faults {
 public:

@@ -2,10 +2,10 @@
 //
 //     mongo_double [--port N] [--topology replica_set|sharded|standalone]
 //
-// Prints "listening on mongodb://..." when it listens; ends on SIGTERM or SIGINT, and with its
-// parent. The command waybillFault scripts its faults.
-#include <sys/prctl.h>
-
+// Prints "listening on mongodb://..." when it listens; ends on SIGTERM or SIGINT. The command
+// waybillFault, on any database, scripts its faults: {waybillFault: {command, action, code, labels,
+// message, collection, nth, times, aborts, stepDownMs}}, or one of the words clear, freeze, release,
+// stepUp, expire, counters, resetCounters.
 #include <charconv>
 #include <csignal>
 #include <cstdio>
@@ -59,7 +59,6 @@ int main(int count, char** words) {
         std::fputs("usage: mongo_double [--port N] [--topology replica_set|sharded|standalone]\n", stderr);
         return 2;
     }
-    ::prctl(PR_SET_PDEATHSIG, SIGTERM);
     sigset_t ends;
     sigemptyset(&ends);
     sigaddset(&ends, SIGTERM);

@@ -150,7 +150,7 @@ void MongoDouble::Server::join_ended() {
 }
 
 void MongoDouble::Server::serve(int socket, std::int64_t id) {
-    mongo::Client client{id, "127.0.0.1:" + std::to_string(id), {}};
+    mongo::Client client{id, "127.0.0.1:" + std::to_string(id)};
     try {
         while (const auto message = mongo::read_message(socket)) {
             const auto reply = message->malformed.empty() ? dispatcher_.answer(message->command, client)
@@ -204,6 +204,7 @@ std::vector<MongoDouble::Object> MongoDouble::find(const std::string& collection
     return server_->dispatcher().engine().find(collection, filter);
 }
 std::size_t MongoDouble::open_transactions() const { return server_->dispatcher().engine().open_transactions(); }
+std::size_t MongoDouble::waiting() const { return server_->dispatcher().engine().waiting(); }
 std::size_t MongoDouble::expire_documents() { return server_->dispatcher().engine().expire_documents(); }
 
 }  // namespace waybill::testing

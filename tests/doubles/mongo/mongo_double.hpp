@@ -71,9 +71,9 @@ public:
     };
     // By name; of one collection when that is given. Greetings are counted too.
     [[nodiscard]] std::size_t commands(const std::string& name, const std::string& collection = {}) const;
-    // All but greetings, pings and the ends of sessions.
+    // All but housekeeping: greetings, pings, logins and the ends of sessions.
     [[nodiscard]] std::size_t commands() const;
-    // Oldest first; the latest 10,000. Greetings are left out.
+    // Oldest first; the latest 10,000. Housekeeping is left out.
     [[nodiscard]] std::vector<Seen> seen(const std::string& name = {}) const;
     void reset_commands();
 
@@ -83,6 +83,8 @@ public:
     [[nodiscard]] std::size_t count(const std::string& collection, const Object& filter = {}) const;
     [[nodiscard]] std::vector<Object> find(const std::string& collection, const Object& filter = {}) const;
     [[nodiscard]] std::size_t open_transactions() const;
+    // Commands that wait for a transaction to end.
+    [[nodiscard]] std::size_t waiting() const;
     // Deletes what TTL indexes say at the clock's time; how many.
     std::size_t expire_documents();
 

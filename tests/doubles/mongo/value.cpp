@@ -272,7 +272,16 @@ std::weak_ordering compare_binaries(const Binary& left, const Binary& right) {
 
 }  // namespace
 
+Object::Object() = default;
 Object::Object(std::initializer_list<Field> fields) : fields_(fields) {}
+Object::Object(const Object&) = default;
+Object::Object(Object&&) noexcept = default;
+Object& Object::operator=(const Object&) = default;
+Object& Object::operator=(Object&&) noexcept = default;
+Object::~Object() = default;
+
+bool Object::empty() const { return fields_.empty(); }
+std::size_t Object::size() const { return fields_.size(); }
 
 const Value* Object::find(std::string_view name) const {
     const auto found = std::ranges::find(fields_, name, &Field::name);

@@ -43,8 +43,14 @@ struct Field;
 // Fields in their order.
 class Object {
 public:
-    Object() = default;
+    // Defined where Field is complete.
+    Object();
     Object(std::initializer_list<Field> fields);
+    Object(const Object&);
+    Object(Object&&) noexcept;
+    Object& operator=(const Object&);
+    Object& operator=(Object&&) noexcept;
+    ~Object();
 
     [[nodiscard]] const Value* find(std::string_view name) const;
     [[nodiscard]] Value* find(std::string_view name);
@@ -57,13 +63,12 @@ public:
     void prepend(std::string_view name, Value value);
     void erase(std::string_view name);
 
-    [[nodiscard]] bool empty() const { return fields_.empty(); }
-    [[nodiscard]] std::size_t size() const { return fields_.size(); }
+    [[nodiscard]] bool empty() const;
+    [[nodiscard]] std::size_t size() const;
     [[nodiscard]] std::vector<Field>::const_iterator begin() const;
     [[nodiscard]] std::vector<Field>::const_iterator end() const;
 
 private:
-    friend Object parse_object(std::span<const std::uint8_t>);
     std::vector<Field> fields_;
 };
 

@@ -131,7 +131,7 @@ TEST_F(MongoDoubleSessions, lets_a_writer_outside_transactions_wait_for_the_one_
     RawClient waiting(server.port());
     waiting.send(change);
     // What another connection asks is answered meanwhile.
-    EXPECT_TRUE(is_ok(ask(find_of("stock"))));
+    while (server.waiting() == 0) ASSERT_TRUE(is_ok(ask(find_of("stock"))));
     ASSERT_TRUE(is_ok(commit(1)));
 
     const auto reply = waiting.receive();
@@ -146,9 +146,7 @@ TEST_F(MongoDoubleSessions, ends_a_wait_past_its_time_limit) {
     ASSERT_TRUE(is_ok(ask(in_transaction(change, 1, true))));
     RawClient waiting(server.port());
     waiting.send(with(change, {{"maxTimeMS", 1'000}}));
-    while (server.commands("update") < 2) (void)ask(Object{{"ping", 1}});
-    // The wait began before the second ping of this: a ping goes in between.
-    (void)ask(Object{{"ping", 1}});
+    while (server.waiting() == 0) ASSERT_TRUE(is_ok(ask(Object{{"ping", 1}})));
     clock.advance(Milliseconds{1'000});
     const auto reply = waiting.receive();
     ASSERT_TRUE(reply);
@@ -198,6 +196,24 @@ TEST_F(MongoDoubleSessions, refuses_a_transaction_of_more_than_16_megabytes) {
     EXPECT_EQ(code_of(ask(in_transaction(insert_of("stock", {Object{{"_id", 3}, {"t", large}}}), 1, false))), 257);
     EXPECT_EQ(code_of(commit(1)), 251);
     EXPECT_EQ(server.count("shop.stock"), 1U);
+}
+
+TEST(MongoDoubleLogin, is_wanted_before_anything_is_told) {
+    FakeClock clock;
+    MongoDouble server(clock, {.user = "shop", .password = "s3cret"});
+    Driver stranger(server.uri());
+    EXPECT_EQ(code_of(stranger.run(find_of("stock"))), 13);
+
+    const std::string address = server.uri();
+    const std::string behind = address.substr(address.find("//") + 2);
+    Driver driver("mongodb://shop:s3cret@" + behind);
+    EXPECT_TRUE(is_ok(driver.run(insert_of("stock", {Object{{"_id", 1}}}))));
+    EXPECT_EQ(server.count("shop.stock"), 1U);
+    for (const char* wrong : {"shop:S3cret", "else:s3cret"}) {
+        Driver refused("mongodb://" + std::string(wrong) + "@" + behind);
+        EXPECT_FALSE(is_ok(refused.run(find_of("stock")))) << wrong;
+    }
+    EXPECT_EQ(server.commands("find"), 1U);
 }
 
 TEST(MongoDoubleStandalone, refuses_transactions_in_one_sentence) {
