@@ -9,6 +9,7 @@
 #include <utility>
 #include <vector>
 
+#include "app/single_flight.hpp"
 #include "domain/encoding.hpp"
 
 namespace waybill {
@@ -85,6 +86,10 @@ std::string page_key(const std::optional<PageKey>& after, std::size_t limit) {
     return key;
 }
 
+// Only who knows the same version may share a read: one that began before a change was answered must not
+// answer who asks after it.
+std::string flight_key(const std::string& key, std::uint64_t version) { return key + "@" + std::to_string(version); }
+
 // An entry is the catalogue version that was known before its rows were read, least octet first,
 // and the rows.
 constexpr std::size_t version_size = sizeof(std::uint64_t);
@@ -134,6 +139,8 @@ private:
     [[nodiscard]] std::optional<std::uint64_t> trusted_version();
     [[nodiscard]] std::optional<Product> find_cached(const ProductId& id, std::uint64_t version);
     [[nodiscard]] std::optional<std::vector<Product>> find_cached(const std::string& key, std::uint64_t version);
+    [[nodiscard]] Result<std::optional<Product>> read_product(const ProductId& id,
+                                                              const std::optional<std::uint64_t>& version);
     [[nodiscard]] Result<Product> adopt(Result<CatalogueWrite> write);
 
     static constexpr auto never = std::numeric_limits<SteadyTime::rep>::min();
@@ -144,6 +151,8 @@ private:
     Clock& clock_;
     Metrics& metrics_;
     IdMaker ids_;
+    SingleFlight<Result<std::optional<Product>>> product_reads_;
+    SingleFlight<Result<std::vector<Product>>> page_reads_;
 
     // The version is raised before the time of its read: whoever sees the time sees the version.
     std::atomic<std::uint64_t> version_{0};
@@ -184,6 +193,14 @@ std::optional<Product> Catalogue::State::find_cached(const ProductId& id, std::u
     return product;
 }
 
+Result<std::optional<Product>> Catalogue::State::read_product(const ProductId& id,
+                                                              const std::optional<std::uint64_t>& version) {
+    Result<std::optional<Product>> stored = store_.find_product(id);
+    const bool keep = version && stored && *stored;
+    if (keep) cache_.put(product_key(id), make_entry(*version, encode_product(**stored)), options_.cache_ttl);
+    return stored;
+}
+
 Result<Product> Catalogue::State::get_product(const ProductId& id) {
     if (!is_valid_id(id.text)) return no_such_product();
     const std::optional<std::uint64_t> version = trusted_version();
@@ -191,10 +208,11 @@ Result<Product> Catalogue::State::get_product(const ProductId& id) {
     (cached ? metrics_.cache_hits : metrics_.cache_misses).Increment();
     if (cached) return std::move(*cached);
 
-    Result<std::optional<Product>> stored = store_.find_product(id);
+    Result<std::optional<Product>> stored =
+        version ? product_reads_.run(flight_key(product_key(id), *version), [&] { return read_product(id, version); })
+                : read_product(id, version);
     if (!stored) return fail(std::move(stored.error()));
     if (!*stored) return no_such_product();
-    if (version) cache_.put(product_key(id), make_entry(*version, encode_product(**stored)), options_.cache_ttl);
     return std::move(**stored);
 }
 
@@ -207,11 +225,15 @@ Result<Page<Product>> Catalogue::State::list_products(const std::optional<PageKe
     (cached ? metrics_.cache_hits : metrics_.cache_misses).Increment();
     if (cached) return make_page(std::move(*cached), limit, key_of);
 
-    Result<std::vector<Product>> rows = store_.list_products(after, limit + 1);
-    if (!rows) return fail(std::move(rows.error()));
     // A cursor is the client's own text: only one that could be ours earns an entry.
     const bool keep = version && (!after || is_valid_id(after->id));
-    if (keep) cache_.put(key, make_entry(*version, encode_products(*rows)), options_.cache_ttl);
+    const auto read = [&] {
+        Result<std::vector<Product>> rows = store_.list_products(after, limit + 1);
+        if (keep && rows) cache_.put(key, make_entry(*version, encode_products(*rows)), options_.cache_ttl);
+        return rows;
+    };
+    Result<std::vector<Product>> rows = keep ? page_reads_.run(flight_key(key, *version), read) : read();
+    if (!rows) return fail(std::move(rows.error()));
     return make_page(std::move(*rows), limit, key_of);
 }
 

@@ -204,6 +204,24 @@ TEST_F(CatalogueTest, ignores_an_old_row_that_was_kept_after_another_process_cha
     EXPECT_EQ(lamp_price(), 5);
 }
 
+TEST_F(CatalogueTest, who_asks_after_a_change_does_not_share_a_read_that_began_before_it) {
+    store.after_row_read = [this] {
+        catalogue.update_product(lamp, new_price(5)).value();
+        EXPECT_EQ(lamp_price(), 5);
+    };
+    EXPECT_EQ(lamp_price(), 149'900);
+    EXPECT_EQ(lamp_price(), 5);
+}
+
+TEST_F(CatalogueTest, who_lists_after_a_change_does_not_share_a_read_that_began_before_it) {
+    store.after_row_read = [this] {
+        catalogue.update_product(lamp, {"Torch", {}, {}, {}}).value();
+        EXPECT_THAT(listed(10), ElementsAre("Monitor Stand", "Desk Mat", "Torch"));
+    };
+    EXPECT_THAT(listed(10), ElementsAre("Monitor Stand", "Desk Mat", "Desk Lamp"));
+    EXPECT_EQ(store.row_reads, 2);
+}
+
 TEST_F(CatalogueTest, never_goes_back_to_an_older_version) {
     store.during_version_read = [this] { catalogue.update_product(lamp, new_price(5)).value(); };
     EXPECT_EQ(lamp_price(), 149'900);
