@@ -55,8 +55,10 @@ QueueDeliveries::QueueDeliveries(const Options& options, const WorkPolicy& polic
     : options_(options), policy_(policy), queue_(queue), store_(store), clock_(clock), log_(log) {}
 
 std::size_t QueueDeliveries::free_places() const {
-    const std::size_t taken = reserved_ + waiting_.size() + worked_on_.size() + acks_.size() + hides_.size();
-    return options_.messages_max - std::min(taken, options_.messages_max);
+    const std::size_t claims = reserved_ + waiting_.size() + worked_on_.size();
+    const std::size_t all = claims + acks_.size() + hides_.size();
+    return std::min(options_.claims_max - std::min(claims, options_.claims_max),
+                    options_.messages_max - std::min(all, options_.messages_max));
 }
 
 // ---- from the queue

@@ -29,7 +29,8 @@ namespace waybill {
 class QueueDeliveries final : public WorkSource {
 public:
     struct Options {
-        std::size_t messages_max = 256;  // received and not yet answered
+        std::size_t messages_max = 512;  // received and not yet answered
+        std::size_t claims_max = 256;    // of these, to be claimed or worked on
         std::size_t receive_max = 10;    // of one call
         std::size_t answer_max = 80;     // of one call
         Milliseconds long_poll{5'000};   // how long a call waits for a message, and a stop for the call

@@ -18,7 +18,7 @@ constexpr WorkKind kind = WorkKind::process_order;
 constexpr Milliseconds short_poll_pause{100};
 
 QueueDeliveries::Options bounded(QueueDeliveries::Options options, const Processing& processing) {
-    options.messages_max = std::min(options.messages_max, processing.in_flight_max(kind));
+    options.claims_max = std::min(options.claims_max, processing.in_flight_max(kind));
     return options;
 }
 

@@ -15,7 +15,7 @@ namespace waybill::worker {
 
 struct QueueConsumerOptions {
     WorkLoopOptions loop;
-    QueueDeliveries::Options deliveries;  // no more messages than fulfilment has places, whatever it says
+    QueueDeliveries::Options deliveries;  // no more claims than fulfilment has places, whatever it says
     std::size_t receivers = 2;            // calls that wait for messages side by side
     std::size_t answerers = 2;            // calls that delete or hide messages side by side
 };

@@ -346,6 +346,37 @@ TEST(QueueConsumer, holds_no_more_than_fulfilment_has_places) {
     EXPECT_EQ(rest.size(), 16u) << "what cannot be worked on is left for others";
 }
 
+TEST(QueueConsumer, receives_no_more_while_it_cannot_answer) {
+    QueueWorld world;
+    QueueConsumerOptions options = QueueWorld::step_options();
+    options.deliveries.messages_max = 20;
+    const auto consumer = world.make_consumer(options);
+    for (int i = 0; i < 40; ++i) world.place("o-" + std::to_string(i));
+    Relay relay = world.make_relay();
+    static_cast<void>(relay.step());
+    for (int i = 0; i < 10; ++i) {
+        static_cast<void>(consumer->receive_step());
+        static_cast<void>(consumer->work_step());
+    }
+    EXPECT_EQ(world.fulfilment.orders().size(), 20u);
+    static_cast<void>(consumer->answer_step());
+    world.settle_down(relay, *consumer);
+    EXPECT_TRUE(world.all_processed_once(40));
+}
+
+TEST(QueueConsumer, places_are_free_for_fulfilment_before_their_messages_are_deleted) {
+    QueueWorld world({}, 4);
+    const auto consumer = world.make_consumer();
+    for (int i = 0; i < 8; ++i) world.place("o-" + std::to_string(i));
+    Relay relay = world.make_relay();
+    static_cast<void>(relay.step());
+    for (int i = 0; i < 5; ++i) {
+        static_cast<void>(consumer->receive_step());
+        static_cast<void>(consumer->work_step());
+    }
+    EXPECT_EQ(world.fulfilment.orders().size(), 8u);
+}
+
 TEST(QueueConsumer, processes_everything_once_after_the_queue_was_away_for_long) {
     QueueWorld world;
     Relay relay = world.make_relay();
