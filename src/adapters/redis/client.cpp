@@ -15,6 +15,9 @@ constexpr std::size_t reply_overhead_bytes = 64;
 }  // namespace
 
 Result<Target> make_target(const RedisOptions& options) {
+    if (std::min({options.call_timeout, options.connect_timeout, options.pause}) < Milliseconds(1)) {
+        return fail(ErrorCode::validation_failed, "The times for Redis are 1 ms or more.");
+    }
     Result<RedisAddress> address = parse_redis_url(options.url);
     if (!address) return fail(std::move(address.error()));
     Target target{std::move(*address), nullptr, options.value_bytes_max + reply_overhead_bytes};

@@ -136,10 +136,7 @@ std::string Lane::serve(Traffic& traffic, const std::stop_token& stop) {
 bool Lane::collect(Traffic& traffic, const std::stop_token& stop) {
     const std::lock_guard lock(mutex_);
     if (stop.stop_requested() || overdue_) return false;
-    if (traffic.unsent_begin == traffic.unsent.size()) {
-        traffic.unsent.clear();
-        traffic.unsent_begin = 0;
-    }
+    traffic.unsent.erase(0, std::exchange(traffic.unsent_begin, 0));
     for (std::shared_ptr<Call>& call : waiting_) {
         traffic.unsent += call->command;
         call->command = {};

@@ -117,14 +117,16 @@ TEST(RedisCheck, a_bad_option_is_told_by_the_check_and_when_it_is_opened) {
     RecordingLog log;
     TemporaryDirectory directory;
     std::ofstream(directory.path() / "nonsense.pem") << "nonsense";
-    std::vector<RedisOptions> table(4);
+    std::vector<RedisOptions> table(7, redis_options("redis://ann:hunter2@h"));
     table[0].url = "redis://ann:hunter2@h:x";
-    table[1].url = "redis://ann:hunter2@h";
     table[1].ca_file = directory.path() / "nonsense.pem";
     table[2].url = "rediss://ann:hunter2@h";
     table[2].ca_file = directory.path() / "nonsense.pem";
     table[3].url = "rediss://ann:hunter2@h";
     table[3].ca_file = directory.path() / "absent.pem";
+    table[4].pause = Milliseconds(0);
+    table[5].call_timeout = Milliseconds(-1);
+    table[6].connect_timeout = Milliseconds(0);
     for (const RedisOptions& options : table) {
         expect_failure(options, "Redis");
         const auto opened = open_redis(options, *clock, log);

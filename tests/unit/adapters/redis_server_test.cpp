@@ -246,7 +246,7 @@ TEST(RedisOnServer, speaks_no_tls_to_a_server_that_it_does_not_trust) {
     {
         RedisWorld world(options);
         EXPECT_TRUE(world.wait_until([&] { return is_away(*world.redis); }));
-        const std::string error = world.log.events_named("redis-away")[0].fields.at("error");
+        const std::string error = world.why_away();
         EXPECT_NE(error.find("is not trusted"), std::string::npos) << error;
     }
     options.ca_file = server.ca_file();
@@ -254,7 +254,7 @@ TEST(RedisOnServer, speaks_no_tls_to_a_server_that_it_does_not_trust) {
         options.url = server.url(host);
         RedisWorld world(options);
         EXPECT_TRUE(world.wait_until([&] { return is_away(*world.redis); }));
-        const std::string error = world.log.events_named("redis-away")[0].fields.at("error");
+        const std::string error = world.why_away();
         EXPECT_NE(error.find("is for another host"), std::string::npos) << error;
         EXPECT_EQ(world.cache->find("a"), std::nullopt);
     }

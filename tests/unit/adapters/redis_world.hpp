@@ -58,6 +58,12 @@ struct RedisWorld {
         if (!redis::wait_until_connected(*redis, redis_patience)) throw std::runtime_error("no connection to redis");
     }
 
+    // Empty when it never was.
+    [[nodiscard]] std::string why_away() const {
+        const auto events = log.events_named("redis-away");
+        return events.empty() ? "" : events.front().fields.at("error");
+    }
+
     // Until `condition` holds, for what happens in the background; false when it never does.
     template <class Condition>
     [[nodiscard]] bool wait_until(Condition condition) const {
