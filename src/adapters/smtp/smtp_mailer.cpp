@@ -266,7 +266,8 @@ Result<std::string> check_smtp(const SmtpOptions& options) {
     const CURLcode code = curl_easy_perform(transfer.easy());
     const Conversation& seen = transfer.conversation();
     if (code != CURLE_OK) {
-        const bool refused = transfer.last_status() >= 400 && code != CURLE_LOGIN_DENIED;
+        // What answers a login might repeat it.
+        const bool refused = transfer.last_status() >= 400 && seen.stage != SmtpStage::login;
         std::string problem = transfer.problem_of(code);
         if (refused) problem += " It said: " + seen.last_reply;
         return fail(ErrorCode::unavailable, std::move(problem));
