@@ -67,15 +67,17 @@ void require_login(const Call& call);
 // The reply that opens a cursor, in the command's own transaction and session.
 [[nodiscard]] Object open_cursor(Call& call, const std::string& name, std::vector<Object> documents,
                                  std::int64_t batch_size, bool single_batch);
-// Documents that the call's transaction, or else the latest commit, shows.
-[[nodiscard]] std::vector<DocumentPtr> visible_documents(Call& call, const std::string& name, const Filter& filter);
-
 // By each path in turn, 1 or -1; ties in no order, as on a server. Throws 15975 for anything else.
 struct SortKeys {
     explicit SortKeys(const Object& source);
     [[nodiscard]] bool less(const Object& left, const Object& right) const;
     std::vector<IndexKey> keys;
 };
+
+// Documents that the call's transaction, or else the latest commit, shows: in order, and no more than
+// `most` (0: all).
+[[nodiscard]] std::vector<DocumentPtr> visible_documents(Call& call, const std::string& name, const Filter& filter,
+                                                         const SortKeys& order, std::size_t most);
 
 // Keeps or leaves out whole paths. Throws 31254 or 31253 for a mixture.
 class Projection {

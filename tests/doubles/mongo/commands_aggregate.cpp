@@ -244,7 +244,8 @@ Object run_aggregate(Call& call) {
     } else {
         const bool matches = !stages.empty() && stages.front()->name == "$match";
         const Filter filter(matches ? object_of(stages.front()->value, "$match") : Object{}, now);
-        for (const DocumentPtr& document : visible_documents(call, name, filter)) documents.push_back(*document);
+        const std::vector<DocumentPtr> found = visible_documents(call, name, filter, SortKeys(Object{}), 0);
+        for (const DocumentPtr& document : found) documents.push_back(*document);
         next = matches ? 1 : 0;
     }
     // With no documents too, so that a stage that is not known is an error.

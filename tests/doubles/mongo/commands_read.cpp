@@ -60,6 +60,29 @@ void drop_path(Object& out, std::string_view path) {
     if (inner && inner->is<Object>()) drop_path(*inner->as<Object>(), path.substr(dot + 1));
 }
 
+std::vector<DocumentPtr> read_any(Collection& collection, const Filter& filter, const Transaction& reader) {
+    std::vector<DocumentPtr> found;
+    for (const Record* record : collection.candidates(filter)) {
+        DocumentPtr document = Storage::visible(*record, reader);
+        if (document && filter.matches(*document)) found.push_back(std::move(document));
+    }
+    return found;
+}
+
+std::vector<DocumentPtr> read_in_order(const Collection::Ordered& ordered, const Filter& filter,
+                                       const Transaction& reader, std::size_t most) {
+    std::vector<DocumentPtr> found;
+    ordered.index->scan(ordered.prefix, ordered.descending, [&](const std::vector<Value>& key, const Record& record) {
+        DocumentPtr document = Storage::visible(record, reader);
+        // The key may be another version's.
+        if (document && filter.matches(*document) && ordered.index->key_of(*document) == key) {
+            found.push_back(std::move(document));
+        }
+        return most == 0 || found.size() < most;
+    });
+    return found;
+}
+
 }  // namespace
 
 SortKeys::SortKeys(const Object& source) {
@@ -113,19 +136,23 @@ Object Projection::apply(const Object& document) const {
     return out;
 }
 
-std::vector<DocumentPtr> visible_documents(Call& call, const std::string& name, const Filter& filter) {
-    std::vector<DocumentPtr> found;
+std::vector<DocumentPtr> visible_documents(Call& call, const std::string& name, const Filter& filter,
+                                           const SortKeys& order, std::size_t most) {
     Storage& storage = call.engine.storage();
     Collection* collection = storage.find_collection(name);
     if (call.taking.transaction) call.taking.session->collections.insert(name);
-    if (!collection) return found;
+    if (!collection) return {};
     const std::unique_ptr<Transaction> own = call.taking.transaction ? nullptr : storage.begin();
     const Transaction& reader = own ? *own : *call.taking.transaction;
-    for (const Record* record : collection->candidates(filter)) {
-        DocumentPtr document = Storage::visible(*record, reader);
-        if (document && filter.matches(*document)) found.push_back(std::move(document));
-    }
+    const auto ordered = collection->ordered_by(filter, order.keys);
+    std::vector<DocumentPtr> found =
+        ordered ? read_in_order(*ordered, filter, reader, most) : read_any(*collection, filter, reader);
     if (own) storage.commit(*own);
+    if (!ordered && !order.keys.empty()) {
+        std::ranges::sort(found,
+                          [&](const DocumentPtr& left, const DocumentPtr& right) { return order.less(*left, *right); });
+    }
+    if (most > 0 && found.size() > most) found.resize(most);
     return found;
 }
 
@@ -153,11 +180,8 @@ Object run_find(Call& call) {
     const std::int64_t skip = call.number("skip", 0);
     if (limit < 0 || skip < 0) throw CommandError(51024, "limit and skip must not be negative");
 
-    std::vector<DocumentPtr> found = visible_documents(call, name, filter);
-    if (!keys.keys.empty()) {
-        std::ranges::sort(found,
-                          [&](const DocumentPtr& left, const DocumentPtr& right) { return keys.less(*left, *right); });
-    }
+    const auto most = limit == 0 ? 0 : static_cast<std::size_t>(skip + limit);
+    const std::vector<DocumentPtr> found = visible_documents(call, name, filter, keys, most);
     const auto from = std::min(found.size(), static_cast<std::size_t>(skip));
     const auto count =
         limit == 0 ? found.size() - from : std::min(found.size() - from, static_cast<std::size_t>(limit));
@@ -209,7 +233,8 @@ Object run_kill_cursors(Call& call) {
 Object run_count(Call& call) {
     const auto* query = call.option<Object>("query");
     const Filter filter(query ? *query : Object{}, call.engine.now());
-    const auto all = static_cast<std::int64_t>(visible_documents(call, call.collection_name(), filter).size());
+    const auto all = static_cast<std::int64_t>(
+        visible_documents(call, call.collection_name(), filter, SortKeys(Object{}), 0).size());
     const std::int64_t rest = std::max<std::int64_t>(0, all - call.number("skip", 0));
     const std::int64_t limit = call.number("limit", 0);
     return Object{{"n", static_cast<std::int32_t>(limit > 0 ? std::min(rest, limit) : rest)}};

@@ -160,10 +160,7 @@ const Object& query_of(const Object& statement) {
 
 std::vector<Value> matching_ids(Call& call, const std::string& name, const Filter& filter, const SortKeys& keys,
                                 bool multi) {
-    std::vector<DocumentPtr> found = visible_documents(call, name, filter);
-    const auto by_keys = [&](const DocumentPtr& left, const DocumentPtr& right) { return keys.less(*left, *right); };
-    if (!keys.keys.empty()) std::ranges::sort(found, by_keys);
-    if (!multi && found.size() > 1) found.resize(1);
+    const std::vector<DocumentPtr> found = visible_documents(call, name, filter, keys, multi ? 0 : 1);
     std::vector<Value> ids;
     for (const DocumentPtr& document : found) ids.push_back(document->at("_id"));
     return ids;

@@ -198,6 +198,10 @@ void Filter::collect_bounds(const Node& node, std::string_view path, Bounds& bou
         for (const Node& child : node.children) collect_bounds(child, path, bounds);
         return;
     }
+    if (node.op == Op::or_) {
+        unite_bounds(node, path, bounds);
+        return;
+    }
     if (node.path != path || node.operand.is<Array>() != (node.op == Op::in)) return;
     if (node.op == Op::eq || node.op == Op::in) {
         bounds.has_equals = true;
@@ -205,6 +209,22 @@ void Filter::collect_bounds(const Node& node, std::string_view path, Bounds& bou
     }
     if (node.op == Op::gt || node.op == Op::gte) bounds.low = node.operand;
     if (node.op == Op::lt || node.op == Op::lte) bounds.high = node.operand;
+}
+
+// Of alternatives only what each of them has.
+void Filter::unite_bounds(const Node& node, std::string_view path, Bounds& bounds) {
+    Bounds all;
+    all.has_equals = true;
+    for (const Node& child : node.children) {
+        Bounds one;
+        collect_bounds(child, path, one);
+        if (!one.has_equals) return;
+        for (Value& value : one.equals) {
+            if (std::ranges::find(all.equals, value) == all.equals.end()) all.equals.push_back(std::move(value));
+        }
+    }
+    bounds.has_equals = true;
+    bounds.equals = std::move(all.equals);
 }
 
 std::vector<Field> Filter::equalities() const {

@@ -24,7 +24,8 @@ public:
 
     [[nodiscard]] bool matches(const Object& document) const;
 
-    // What the query says of one path at its top level (an $and counts), for the choice of an index.
+    // What the query says of one path at its top level (through $and, and what all of an $or have), for the choice of
+    // an index.
     struct Bounds {
         std::vector<Value> equals;  // any of these; empty: no such condition
         bool has_equals = false;
@@ -55,6 +56,7 @@ private:
     [[nodiscard]] static bool test(const Node& node, const Value& value);
     [[nodiscard]] static bool test_one(const Node& node, const Value& value);
     static void collect_bounds(const Node& node, std::string_view path, Bounds& bounds);
+    static void unite_bounds(const Node& node, std::string_view path, Bounds& bounds);
     static void collect_equalities(const Node& node, std::vector<Field>& out);
 
     Node root_{Op::and_, {}, {}, {}, nullptr};

@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <span>
 
 #include "tests/doubles/mongo/command_error.hpp"
 #include "tests/doubles/mongo/storage.hpp"
@@ -38,6 +39,18 @@ std::vector<Record*> Index::with_key(const std::vector<Value>& key) const {
         found.push_back(at->record);
     }
     return found;
+}
+
+void Index::scan(const std::vector<Value>& prefix, bool descending, const Visit& visit) const {
+    const auto inside = [&](const Entry& entry) { return std::equal(prefix.begin(), prefix.end(), entry.key.begin()); };
+    std::vector<Value> past_end = prefix;
+    past_end.emplace_back(MaxKey{});
+    auto first = entries_.lower_bound(Entry{prefix, nullptr});
+    auto last = entries_.lower_bound(Entry{past_end, nullptr});
+    while (first != last) {
+        const auto at = descending ? --last : first++;
+        if (!inside(*at) || !visit(at->key, *at->record)) return;
+    }
 }
 
 std::vector<Record*> Index::between(const Value* low, const Value* high) const {
@@ -85,6 +98,33 @@ void Collection::add_index(const IndexOptions& options) {
 Record* Collection::find(const Value& id) {
     const auto found = records_.find(id);
     return found == records_.end() ? nullptr : &found->second;
+}
+
+std::optional<Collection::Ordered> Collection::ordered_by(const Filter& filter,
+                                                          const std::vector<IndexKey>& order) const {
+    if (order.empty()) return std::nullopt;
+    for (const Index& index : indexes_) {
+        if (index.options().partial || index.options().sparse) continue;
+        const std::vector<IndexKey>& keys = index.options().keys;
+        Ordered found{&index, {}, false};
+        std::size_t at = 0;
+        while (at < keys.size() && keys[at].path != order.front().path) {
+            const Filter::Bounds bounds = filter.bounds_of(keys[at].path);
+            if (bounds.equals.size() != 1) break;
+            const Value& value = bounds.equals.front();
+            found.prefix.push_back(value.is_missing() ? Value(Null{}) : value);
+            ++at;
+        }
+        if (order.size() > keys.size() - at) continue;
+        // Entries are kept ascending, whatever the index says: one direction for all, either way.
+        found.descending = order.front().descending;
+        const bool serves = std::ranges::equal(
+            order, std::span(keys).subspan(at, order.size()), [&](const IndexKey& wanted, const IndexKey& key) {
+                return wanted.path == key.path && wanted.descending == found.descending;
+            });
+        if (serves) return found;
+    }
+    return std::nullopt;
 }
 
 std::vector<Record*> Collection::candidates(const Filter& filter) {

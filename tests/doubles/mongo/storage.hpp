@@ -67,6 +67,10 @@ public:
 
     // Records one of whose versions has exactly this key.
     [[nodiscard]] std::vector<Record*> with_key(const std::vector<Value>& key) const;
+    // In the order of the keys that begin with the prefix, until the visit says false. A record comes
+    // once for each key that one of its versions has.
+    using Visit = std::function<bool(const std::vector<Value>& key, Record& record)>;
+    void scan(const std::vector<Value>& prefix, bool descending, const Visit& visit) const;
     // Records by the first path of the key; null bounds are open, both ends are included.
     [[nodiscard]] std::vector<Record*> between(const Value* low, const Value* high) const;
 
@@ -97,6 +101,15 @@ public:
 
     // A superset of the records that can match, without repeats; by id when no index serves.
     [[nodiscard]] std::vector<Record*> candidates(const Filter& filter);
+
+    // An index that gives what the filter finds in this order: its first paths have one value each,
+    // the next ones are the order. Null when there is none.
+    struct Ordered {
+        const Index* index;
+        std::vector<Value> prefix;
+        bool descending;
+    };
+    [[nodiscard]] std::optional<Ordered> ordered_by(const Filter& filter, const std::vector<IndexKey>& order) const;
 
 private:
     friend class Storage;

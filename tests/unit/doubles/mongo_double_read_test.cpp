@@ -118,6 +118,50 @@ TEST_F(MongoDoubleReads, cuts_sorts_and_projects) {
     EXPECT_EQ(code_of(driver.run(find)), 31253);
 }
 
+TEST_F(MongoDoubleReads, finds_the_same_in_the_order_of_an_index) {
+    ASSERT_TRUE(is_ok(driver.run(Object{
+        {"createIndexes", "indexed"},
+        {"indexes", Array{Value(Object{{"key", Object{{"kind", 1}, {"at", 1}, {"_id", 1}}}, {"name", "by_at"}})}}})));
+    DriverSession old(driver.get());
+    for (const char* name : {"things", "indexed"}) {
+        std::vector<Object> documents;
+        for (int i = 0; i < 30; ++i) documents.push_back(Object{{"_id", i}, {"kind", i % 3}, {"at", (i * 7) % 10}});
+        ASSERT_TRUE(is_ok(driver.run(insert_of(name, documents))));
+    }
+    ASSERT_TRUE(old.start());
+    ASSERT_TRUE(is_ok(driver.run(find_of("things", Object{{"_id", 0}}), &old)));
+    // The old session still sees what was before these.
+    for (const char* name : {"things", "indexed"}) {
+        const Object later{{"$inc", Object{{"at", 5}}}};
+        ASSERT_TRUE(is_ok(driver.run(update_of(name, Object{{"at", Object{{"$lt", 4}}}}, later, true))));
+        ASSERT_TRUE(is_ok(driver.run(delete_of(name, Object{{"_id", Object{{"$gt", 25}}}}))));
+    }
+    const Object filters[] = {
+        {{"kind", 1}},
+        {{"kind", 1}, {"at", Object{{"$gte", 3}}}},
+        {{"$or", Array{Value(Object{{"kind", 2}, {"at", 4}}), Value(Object{{"kind", 2}, {"at", Object{{"$gt", 6}}}})}}},
+        {{"kind", Object{{"$in", Array{Value(0), Value(1)}}}}},
+        {{"kind", 7}}};
+    for (const Object& filter : filters) {
+        for (const int direction : {1, -1}) {
+            for (const int limit : {0, 4}) {
+                for (const DriverSession* session : {static_cast<const DriverSession*>(nullptr), &std::as_const(old)}) {
+                    Object by_scan = find_of("things", filter);
+                    by_scan.set("sort", Object{{"at", direction}, {"_id", direction}});
+                    by_scan.set("limit", limit);
+                    Object by_index = by_scan;
+                    by_index.set("find", "indexed");
+                    const Object expected = driver.run(by_scan, session);
+                    const Object found = driver.run(by_index, session);
+                    ASSERT_TRUE(is_ok(expected) && is_ok(found));
+                    EXPECT_EQ(mongo::to_json(first_batch(found)), mongo::to_json(first_batch(expected)))
+                        << mongo::to_json(by_index);
+                }
+            }
+        }
+    }
+}
+
 TEST_F(MongoDoubleReads, hands_out_a_cursor_in_batches) {
     std::vector<Object> documents;
     for (int i = 0; i < 250; ++i) documents.push_back(Object{{"_id", i}});
