@@ -13,7 +13,9 @@
 //   POST /credentials {id, secret, token?, lifetime_ms?}      DELETE /credentials {id}
 //   POST /roles       {lifetime_ms?, failing?}
 //   POST /ses         {identities?, account?}
-//   GET /state        what each gate accepted and refused   GET /mails   what SES took
+//   POST /sqs         {service?, action, body}        straight to the emulator, unsigned
+//   GET /state        what each gate accepted and refused
+//   GET /mails        what SES took, as its emulator read it   GET /raw-mails   [{from, to, raw, at}], as it came
 import http from 'node:http';
 import { emulated, startEmulator } from './emulators.mjs';
 import { Gate } from './gate.mjs';
@@ -57,7 +59,6 @@ const admin = {
     const Attributes = name.endsWith('.fifo') ? { FifoQueue: 'true', ...attributes } : attributes;
     return { url: (await callSqs(service, 'CreateQueue', { QueueName: name, Attributes }, region)).QueueUrl };
   },
-  // Straight to the emulator, unsigned: what a test does behind the back of the adapter.
   'POST /sqs': ({ service = 'sqs', action, body }) => callSqs(service, action, body),
   'POST /faults': ({ service = 'sqs', times = 1, ...fault }) => void gates.get(service).faults.push({ times, ...fault }),
   'DELETE /faults': () => void gates.forEach((gate) => (gate.faults = [])),
@@ -67,6 +68,7 @@ const admin = {
   'POST /roles': (given) => void Object.assign(roles, given),
   'POST /ses': (given) => void Object.assign(gates.get('ses'), given),
   'GET /state': () => ({ issued: roles.issued, ...Object.fromEntries([...gates].map(([name, gate]) => [name, gate.seen])) }),
+  'GET /raw-mails': () => gates.get('ses').mails,
   'GET /mails': async () => (await atEmulator('ses', '/store', { method: 'GET' })).json.emails,
 };
 

@@ -47,6 +47,7 @@ export class Gate {
     this.faults = [];
     this.identities = null;  // null: every sender is verified
     this.account = { ProductionAccessEnabled: true, SendingEnabled: true, EnforcementStatus: 'HEALTHY', SendQuota: { Max24HourSend: 50000, MaxSendRate: 14, SentLast24Hours: 0 } };
+    this.mails = [];  // as they came: the emulator keeps no header
     this.seen = { accepted: 0, refused: 0, connections: 0, actions: {}, refusals: [] };
     this.server = http.createServer((request, response) => this.serve(request, response).catch(() => request.socket.destroy()));
     this.server.on('connection', () => this.seen.connections++);
@@ -97,8 +98,16 @@ export class Gate {
     const own = this.service === 'ses' && this.answerForSes(action, body);
     if (own) return this.answer(response, own);
     const answered = await this.onward(request, action, body, fault);
+    if (this.service === 'ses' && answered.status === 200) this.keepMail(action, body);
     if (fault?.kind === 'cut_after') return request.socket.destroy();
     this.answer(response, answered);
+  }
+
+  keepMail(action, body) {
+    if (!action.startsWith('POST /v2/email/outbound-emails')) return;
+    const { FromEmailAddress, Destination, Content } = JSON.parse(body);
+    const raw = Content?.Raw?.Data && Buffer.from(Content.Raw.Data, 'base64').toString();
+    this.mails.push({ from: FromEmailAddress, to: Destination?.ToAddresses, raw, at: this.shared.now() });
   }
 
   // What the emulator of SES does not know.

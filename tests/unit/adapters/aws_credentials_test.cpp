@@ -117,10 +117,21 @@ TEST(AwsCredentials, OneThreadRenewsWhileTheOthersGoOn) {
 
 TEST(AwsCredentials, AllWaitForTheFirst) {
     World world;
-    const auto source = make_refreshed_source(world.issue(), world.clock, world.log);
+    std::latch all_ask(8);
+    const auto source = make_refreshed_source(
+        [&, issue = world.issue()] {
+            all_ask.wait();
+            return issue();
+        },
+        world.clock, world.log);
     {
         std::vector<std::jthread> threads;
-        for (int i = 0; i < 8; ++i) threads.emplace_back([&] { EXPECT_EQ(key_of(source->get()), "key-1"); });
+        for (int i = 0; i < 8; ++i) {
+            threads.emplace_back([&] {
+                all_ask.count_down();
+                EXPECT_EQ(key_of(source->get()), "key-1");
+            });
+        }
     }
     EXPECT_EQ(world.issued, 1);
 }

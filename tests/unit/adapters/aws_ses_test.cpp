@@ -72,6 +72,7 @@ TEST_F(AwsSes, AMailArrivesAsItWasRendered) {
     EXPECT_TRUE(mails.contains(R"("subject":"Your order")")) << mails;
     EXPECT_TRUE(mails.contains("Thank you, o-1-Processed."));
     EXPECT_TRUE(mails.contains(R"("to":["ada@example.com"])"));
+    EXPECT_TRUE(world_.doubles.admin("GET /raw-mails").contains(R"(\r\nX-Waybill-Mail-Id: o-1-Processed\r\n)"));
     EXPECT_EQ(world_.accepted("ses"), 1);
 }
 
@@ -95,6 +96,7 @@ TEST_F(AwsSes, MoreThanMayBeUnderWayAreTurnedAway) {
     mailer->send(mail("a-2"), waiting.next());
     mailer->send(mail("a-3"), turned_away.next());
     EXPECT_EQ(turned_away.wait_for(1)[0].outcome, MailOutcome::no_answer);
+    EXPECT_EQ(turned_away.wait_for(1)[0].reason, "Too many mails are under way.");
 }
 
 TEST_F(AwsSes, AnUnverifiedSenderIsRefused) {
@@ -146,6 +148,8 @@ TEST_F(AwsSes, StoppingEndsWhatIsUnderWay) {
     auto mailer = open(options);
     Results results;
     for (int i = 0; i < 4; ++i) mailer->send(mail(), results.next());
+    while (world_.seen("ses", "POST /v2/email/outbound-emails") < 4) {
+    }
     mailer.reset();
     for (const MailResult& result : results.wait_for(4)) EXPECT_EQ(result.outcome, MailOutcome::no_answer);
 }
