@@ -56,6 +56,7 @@ inline constexpr std::uint32_t namespace_exists = 48;
 inline constexpr std::uint32_t command_not_found = 59;
 inline constexpr std::uint32_t index_options_conflict = 85;
 inline constexpr std::uint32_t write_conflict = 112;
+inline constexpr std::uint32_t conflicting_operation = 117;
 inline constexpr std::uint32_t snapshot_unavailable = 246;
 inline constexpr std::uint32_t no_such_transaction = 251;
 inline constexpr std::uint32_t duplicate_key = 11'000;

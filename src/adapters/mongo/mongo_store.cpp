@@ -5,6 +5,19 @@
 
 namespace waybill::mongo {
 
+namespace {
+
+constexpr int open_tries_max = 20;
+constexpr Milliseconds open_pause{250};
+
+// Another process makes the same indexes, or the members are choosing a primary.
+bool passes_soon(const MongoError& error) {
+    return error.code() == code::conflicting_operation ||
+           (error.trouble() == Trouble::away && error.domain() == MONGOC_ERROR_SERVER);
+}
+
+}  // namespace
+
 MongoStore::MongoStore(const MongoOptions& options, std::unique_ptr<ConnectionPool> pool, Clock& clock, Log& log)
     : options_(options),
       clock_(clock),
@@ -29,16 +42,22 @@ Result<std::unique_ptr<Store>> open_mongo_store(const MongoOptions& options, Clo
 Result<void> MongoStore::prepare() {
     Result<Connection> connection = pool_->take();
     if (!connection) return std::unexpected(connection.error());
-    try {
-        const SteadyTime asked_at = clock_.steady_now();
-        const Document hello = connection->hello();
-        if (Result<void> usable = check_deployment(hello, pool_->hosts()); !usable) return usable;
-        transactions_.time().learn(hello, asked_at);
-        return prepare_schema(*connection, options_);
-    } catch (const MongoError& error) {
-        log_.write(LogLevel::error, "store-not-opened",
-                   {{"hosts", pool_->hosts()}, {"code", std::to_string(error.code())}, {"reason", error.reason()}});
-        return fail(ErrorCode::unavailable, why_not_opened(error, options_, pool_->hosts()));
+    for (int tries = 1;; ++tries) {
+        try {
+            const SteadyTime asked_at = clock_.steady_now();
+            const Document hello = connection->hello();
+            if (Result<void> usable = check_deployment(hello, pool_->hosts()); !usable) return usable;
+            transactions_.time().learn(hello, asked_at);
+            return prepare_schema(*connection, options_);
+        } catch (const MongoError& error) {
+            if (tries < open_tries_max && passes_soon(error)) {
+                clock_.sleep_for(open_pause);
+                continue;
+            }
+            log_.write(LogLevel::error, "store-not-opened",
+                       {{"hosts", pool_->hosts()}, {"code", std::to_string(error.code())}, {"reason", error.reason()}});
+            return fail(ErrorCode::unavailable, why_not_opened(error, options_, pool_->hosts()));
+        }
     }
 }
 

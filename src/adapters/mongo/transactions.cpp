@@ -78,6 +78,7 @@ struct Transactions::Call {
     int waits = 0;
     bool may_have_committed = false;
     std::optional<SteadyTime> conflicts_since{};
+    std::string trouble{"rows were not as they were read"};  // the last one, for the log
 };
 
 Transactions::Transactions(const MongoOptions& options, ConnectionPool& pool, Clock& clock, Log& log)
@@ -137,8 +138,9 @@ Result<bool> Transactions::commit(Call& call) {
             if (error.trouble() == Trouble::conflict || error.trouble() == Trouble::away) return after(call, error);
             call.may_have_committed = true;
             if (error.trouble() != Trouble::commit_unknown) return after(call, error);
+            call.trouble = error.reason();
             time_.forget();
-            log_.write(LogLevel::warn, "store-commit-unknown", {{"reason", error.reason()}});
+            log_.write(LogLevel::warn, "store-commit-unknown", {{"reason", call.trouble}});
         }
         if (!wait_before_repeat(call)) return std::unexpected(out_of_time(call));
     }
@@ -146,13 +148,14 @@ Result<bool> Transactions::commit(Call& call) {
 
 // False, or the error that ends the call.
 Result<bool> Transactions::after(Call& call, const MongoError& error) {
+    call.trouble = error.reason();
     switch (error.trouble()) {
         case Trouble::conflict:
             met_conflict(call);
             return false;
         case Trouble::away:
             time_.forget();
-            log_.write(LogLevel::debug, "store-away", {{"reason", error.reason()}});
+            log_.write(LogLevel::debug, "store-away", {{"reason", call.trouble}});
             return false;
         case Trouble::duplicate_key:
         case Trouble::commit_unknown:
@@ -193,7 +196,10 @@ bool Transactions::wait_before_repeat(Call& call) {
 Error Transactions::out_of_time(const Call& call) {
     const bool unknown = call.may_have_committed;
     log_.write(LogLevel::error, "store-out-of-time",
-               {{"runs", std::to_string(call.runs)}, {"outcome", unknown ? "unknown" : "nothing was done"}});
+               {{"hosts", pool_.hosts()},
+                {"tries", std::to_string(call.waits)},
+                {"outcome", unknown ? "unknown" : "nothing was done"},
+                {"reason", call.trouble}});
     if (unknown) return {ErrorCode::outcome_unknown, "The store did not say whether this was done."};
     return {ErrorCode::unavailable, "The store cannot be reached at the moment."};
 }

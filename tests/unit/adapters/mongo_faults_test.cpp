@@ -38,6 +38,7 @@ protected:
         forgotten.command = "commitTransaction";
         forgotten.code = no_such_transaction;
         forgotten.labels = transient;
+        forgotten.nth = 3;
         forgotten.aborts = false;
         server.arm(forgotten);
     }
@@ -200,6 +201,21 @@ TEST_F(MongoFaults, a_server_that_does_not_answer_the_commit_leaves_it_unknown) 
     EXPECT_EQ(code_of(result), ErrorCode::outcome_unknown);
     server.release();
     server.clear_faults();
+}
+
+TEST_F(MongoFaults, a_server_that_dies_in_the_commit_leaves_it_unknown) {
+    auto quick = options();
+    quick.server_selection_timeout = Milliseconds{50};
+    quick.request_deadline = Milliseconds{20};
+    store = open(quick);
+    next("commitTransaction", Action::freeze_after);
+    std::optional<ErrorCode> code;
+    {
+        const std::jthread customer([&] { code = code_of(place(*store, new_order("o-1"))); });
+        ASSERT_TRUE(server.wait_for_frozen(1));
+        server.stop();
+    }
+    EXPECT_EQ(code, ErrorCode::outcome_unknown);
 }
 
 TEST_F(MongoFaults, an_order_that_is_stored_already_is_met_as_a_duplicate_and_replayed) {

@@ -59,9 +59,7 @@ TEST_F(MongoOpen, a_server_that_does_not_answer_is_named) {
 TEST_F(MongoOpen, what_a_newer_waybill_wrote_is_left_alone) {
     (void)open();
     {
-        clock.advance(Milliseconds{1});
-        waybill::mongo::MongoOptions with = options();
-        auto pool = waybill::mongo::ConnectionPool::make(with);
+        auto pool = waybill::mongo::ConnectionPool::make(options());
         auto connection = (*pool)->take();
         using waybill::mongo::array;
         using waybill::mongo::doc;
@@ -80,6 +78,14 @@ TEST_F(MongoOpen, opening_again_changes_nothing) {
     const auto second = open();
     EXPECT_EQ(stock_of(*second), 5);
     EXPECT_EQ(server.count("waybill.meta"), 4u);
+}
+
+TEST_F(MongoOpen, a_process_that_makes_the_same_indexes_is_waited_for) {
+    next("createIndexes", Action::error, 117, {}, 3);
+    (void)open();
+    EXPECT_GT(clock.slept(), Milliseconds{0});
+    next("createIndexes", Action::error, 117, {}, 1'000'000);
+    expect_mentions(refusal(options()), {"cannot be prepared"});
 }
 
 TEST_F(MongoOpen, the_path_of_the_uri_is_not_the_database) {
