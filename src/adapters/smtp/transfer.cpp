@@ -15,6 +15,8 @@ namespace {
 constexpr std::size_t helo_name_length_max = 255;
 
 constexpr long quit_answer_max_s = 1;
+constexpr double mails_per_second_min = 0.001;
+constexpr double mails_per_second_max = 10'000;
 
 bool is_helo_name(std::string_view name) {
     if (name.size() > helo_name_length_max) return false;
@@ -54,7 +56,10 @@ void check_options(const SmtpOptions& options) {
     if (options.connect_timeout <= none || options.timeout <= none || options.idle_max <= none) {
         throw std::invalid_argument("the timeouts for SMTP must be longer than 0");
     }
-    if (!(options.mails_per_second >= 0)) throw std::invalid_argument("the rate of mails cannot be negative");
+    const double rate = options.mails_per_second;
+    if (rate != 0 && !(rate >= mails_per_second_min && rate <= mails_per_second_max)) {
+        throw std::invalid_argument("the rate of mails must be 0 (no limit) or lie between 0.001 and 10000 a second");
+    }
     if (!is_helo_name(options.helo_name)) throw std::invalid_argument("the name for EHLO is not a host name");
     if (!options.ca_file.empty() && !std::ifstream(options.ca_file)) {
         throw std::invalid_argument("the file of certificates for SMTP cannot be read: " + options.ca_file);

@@ -2,6 +2,7 @@
 
 #include <chrono>
 #include <future>
+#include <limits>
 #include <memory>
 #include <set>
 #include <stdexcept>
@@ -376,8 +377,10 @@ TEST(SmtpMailer, refuses_options_that_cannot_be_used_without_repeating_the_url) 
     options.timeout = 0ms;
     EXPECT_NE(problem(options), "");
     options.timeout = 1s;
-    options.mails_per_second = -1;
-    EXPECT_NE(problem(options), "");
+    for (const double rate : {-1.0, 1e-9, 1e9, std::numeric_limits<double>::quiet_NaN()}) {
+        options.mails_per_second = rate;
+        EXPECT_NE(problem(options), "") << rate;
+    }
 }
 
 // ---- check_smtp

@@ -62,6 +62,15 @@ TEST(SmtpVerdict, an_end_without_a_refusal_is_no_answer_whatever_was_said_before
     }
 }
 
+TEST(SmtpVerdict, a_server_that_wants_a_login_says_nothing_about_the_recipient) {
+    for (const long status : {530L, 534L, 535L, 538L}) {
+        EXPECT_EQ(verdict_of(after({"RCPT TO:<d@e.f>\r\n"}), status, "").outcome, MailOutcome::no_answer) << status;
+    }
+    for (const long status : {550L, 551L, 553L, 554L}) {
+        EXPECT_EQ(verdict_of(after({"RCPT TO:<d@e.f>\r\n"}), status, "").outcome, MailOutcome::refused) << status;
+    }
+}
+
 TEST(SmtpVerdict, the_words_after_a_login_are_not_repeated) {
     const MailResult result = verdict_of(after({"AUTH PLAIN\r\n", "535 not hunter2\r\n"}), 535, "");
     EXPECT_EQ(result.reason.find("hunter2"), std::string::npos);
