@@ -80,12 +80,31 @@ bool Edge::wait_closed(Milliseconds timeout) {
 
 // ---- Mailbox
 
-void Mailbox::deliver(std::weak_ptr<Connection> connection, Response response) {
+void Mailbox::deliver(Letter letter) {
     const std::lock_guard lock(mutex_);
     if (context_ == nullptr) return;
-    asio::post(*context_, [connection = std::move(connection), response = std::move(response)]() mutable {
-        if (const std::shared_ptr<Connection> alive = connection.lock()) alive->deliver(std::move(response));
-    });
+    letters_.push_back(std::move(letter));
+    // One wake-up serves all that come before it.
+    if (letters_.size() == 1) asio::post(*context_, [self = shared_from_this()] { self->hand_out(); });
+}
+
+void Mailbox::hand_out() {
+    std::vector<Letter> letters;
+    {
+        const std::lock_guard lock(mutex_);
+        letters.swap(letters_);
+    }
+    std::exception_ptr failure;
+    for (Letter& letter : letters) {
+        try {
+            // Made, and so counted, also where nobody waits any more.
+            Response response = letter.make();
+            if (const std::shared_ptr<Connection> alive = letter.connection.lock()) alive->deliver(std::move(response));
+        } catch (...) {
+            failure = std::current_exception();  // the others have their answers all the same
+        }
+    }
+    if (failure) std::rethrow_exception(failure);
 }
 
 void Mailbox::close() {
@@ -449,8 +468,8 @@ void Connection::answer() {
 
 void Connection::launch(Deferred deferred) {
     // The conversation stays for the handler, even when the connection does not.
-    Completion done = [mailbox = shard_.mailbox, weak = weak_from_this(), kept = conversation_](Response response) {
-        mailbox->deliver(weak, std::move(response));
+    Completion done = [mailbox = shard_.mailbox, weak = weak_from_this(), kept = conversation_](MakeResponse make) {
+        mailbox->deliver({weak, kept, std::move(make)});
     };
     if (deferred.runs == Runs::on_io_thread) {
         deferred.work(std::move(done));

@@ -66,15 +66,23 @@ struct Edge {
 };
 
 // The way back to an I/O thread. What comes after the end is dropped. Thread-safe.
-class Mailbox {
+class Mailbox : public std::enable_shared_from_this<Mailbox> {
 public:
+    struct Letter {
+        std::weak_ptr<Connection> connection;
+        std::shared_ptr<const void> conversation;  // stays for `make`
+        MakeResponse make;
+    };
     explicit Mailbox(boost::asio::io_context& context) : context_(&context) {}
-    void deliver(std::weak_ptr<Connection> connection, Response response);
+    void deliver(Letter letter);
     void close();
 
 private:
+    void hand_out();
+
     std::mutex mutex_;
     boost::asio::io_context* context_;
+    std::vector<Letter> letters_;
 };
 
 // One I/O thread's world. Deadlines are counted in its ticks, which costs a request nothing.

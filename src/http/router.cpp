@@ -89,6 +89,7 @@ public:
     std::variant<Response, Deferred> handle(Request& request);
     Pending begin(Request& request);
     Response finish(const Pending& pending, Response response);
+    Response make_answer(const Pending& pending, MakeResponse& make);
     Response crashed(const Pending& pending, std::string_view what);
     void log_crash(std::string_view request_id, std::string_view what);
 
@@ -129,16 +130,16 @@ public:
     ~Answer() {
         if (!done_) return;
         try {
-            (*this)(state_.crashed(*pending_, "the handler gave no answer"));
+            (*this)(ready(state_.crashed(*pending_, "the handler gave no answer")));
         } catch (...) {
             state_.log_crash({}, "an answer could not be made");
         }
     }
 
-    void operator()(Response response) {
+    void operator()(MakeResponse make) {
         if (!done_) return;
-        Response finished = state_.finish(*pending_, std::move(response));
-        std::exchange(done_, nullptr)(std::move(finished));
+        std::exchange(done_, nullptr)([&state = state_, pending = std::move(pending_),
+                                       make = std::move(make)]() mutable { return state.make_answer(*pending, make); });
     }
 
 private:
@@ -228,16 +229,27 @@ void Router::State::work(const std::shared_ptr<Pending>& pending, bool token_unc
     try {
         if (token_unchecked) {
             const CheckedToken token = services_.auth.check_access(bearer_token(pending->request));
-            if (std::optional<Response> refusal = refuse_caller(*pending, token)) return answer(std::move(*refusal));
+            if (std::optional<Response> refusal = refuse_caller(*pending, token))
+                return answer(ready(std::move(*refusal)));
         }
         const Route& route = pending->row->route;
         const Exchange exchange{pending->request, pending->match.params, pending->caller};
         if (route.completing != nullptr) return route.completing(services_, exchange, std::move(answer));
-        answer(route.handler(services_, exchange));
+        answer(ready(route.handler(services_, exchange)));
     } catch (const std::exception& error) {
         log_crash(request_id, error.what());
     } catch (...) {
         log_crash(request_id, "an exception of unknown type");
+    }
+}
+
+Response Router::State::make_answer(const Pending& pending, MakeResponse& make) {
+    try {
+        return finish(pending, make());
+    } catch (const std::exception& error) {
+        return finish(pending, crashed(pending, error.what()));
+    } catch (...) {
+        return finish(pending, crashed(pending, "an exception of unknown type"));
     }
 }
 

@@ -58,7 +58,13 @@ struct Exchange {
     Caller caller;                           // set where access is user or admin
 };
 
-using Completion = std::move_only_function<void(Response)>;  // exactly once, from any thread
+// Makes the answer, on the I/O thread of the connection that waits for it. May throw.
+using MakeResponse = std::move_only_function<Response()>;
+using Completion = std::move_only_function<void(MakeResponse)>;  // exactly once, from any thread
+[[nodiscard]] inline MakeResponse ready(Response response) {
+    return [response = std::move(response)]() mutable { return std::move(response); };
+}
+
 using Handler = Response (*)(const Services&, const Exchange&);
 using CompletingHandler = void (*)(const Services&, const Exchange&, Completion);
 

@@ -35,15 +35,17 @@ Response placed_response(const Currency& currency, const PlacedOrder& placed) {
 void place_order(const Services& services, const Exchange& exchange, Completion completion) {
     const Request& request = exchange.request;
     auto key = read_idempotency_key(request);
-    if (!key) return completion(std::move(key.error()));
+    if (!key) return completion(ready(std::move(key.error())));
     auto order = decode_order_request(request, services.edge.currency);
-    if (!order) return completion(std::move(order.error()));
+    if (!order) return completion(ready(std::move(order.error())));
     order->idempotency = std::move(*key);
 
     // The request stays until the response is there; the exchange need not.
     auto answer = [&request, &currency = services.edge.currency,
                    hand_over = std::move(completion)](Result<PlacedOrder> placed) mutable {
-        hand_over(placed ? placed_response(currency, *placed) : problem(request, placed.error(), currency));
+        hand_over([&request, &currency, placed = std::move(placed)] {
+            return placed ? placed_response(currency, *placed) : problem(request, placed.error(), currency);
+        });
     };
     services.ordering.place(exchange.caller, std::move(*order), std::move(answer));
 }

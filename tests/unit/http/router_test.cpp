@@ -31,7 +31,7 @@ Response tell_own_headers(const Services&, const Exchange&) {
     Response response = say("own");
     return response.with("Cache-Control", "max-age=60").with("Content-Security-Policy", "default-src 'self'");
 }
-void complete(const Services&, const Exchange&, Completion done) { done(say("completed")); }
+void complete(const Services&, const Exchange&, Completion done) { done(ready(say("completed"))); }
 void complete_twice_over(const Services&, const Exchange&, Completion) {}
 void crash_before_completing(const Services&, const Exchange&, Completion) { throw std::runtime_error("lost"); }
 
@@ -81,7 +81,7 @@ struct RouterTest : ::testing::Test, EdgeFixture {
 
     static Response run(Deferred& deferred) {
         std::vector<Response> answers;
-        deferred.work([&answers](Response response) { answers.push_back(std::move(response)); });
+        deferred.work([&answers](MakeResponse make) { answers.push_back(make()); });
         EXPECT_EQ(answers.size(), 1u);
         return answers.empty() ? Response{} : std::move(answers.front());
     }

@@ -408,7 +408,7 @@ TEST_F(ServerTest, answers_from_other_threads) {
         clients.push_back(std::make_unique<RawClient>(url));
         clients.back()->send(post("/later", "{}") + get("/ping"));
     }
-    for (Completion& done : scene.take_kept(8)) std::jthread([&done] { done(say("late")); });
+    for (Completion& done : scene.take_kept(8)) std::jthread([&done] { done(ready(say("late"))); });
     for (const auto& client : clients) {
         EXPECT_EQ(client->read_answer().body, "late");
         EXPECT_EQ(client->read_answer().body, "pong");
@@ -422,14 +422,14 @@ TEST_F(ServerTest, drops_answers_for_clients_that_left_and_for_a_server_that_is_
         left.send(post("/later", "{}"));
         std::vector<Completion> first = scene.take_kept(1);
         left.close();
-        first.front()(say("nobody listens"));
+        first.front()(ready(say("nobody listens")));
     }
     RawClient client(url);
     client.send(post("/later", "{}"));
     std::vector<Completion> kept = scene.take_kept(1);
     server->stop(Milliseconds{0});
     server.reset();
-    kept.front()(say("too late"));
+    kept.front()(ready(say("too late")));
     EXPECT_TRUE(client.is_closed());
 }
 
@@ -447,7 +447,7 @@ TEST_F(ServerTest, stops_by_answering_what_it_has_read) {
     EXPECT_TRUE(idle.is_closed());
     EXPECT_THROW(RawClient{url}, std::runtime_error);
     scene.let_go();
-    kept.front()(say("late"));
+    kept.front()(ready(say("late")));
     const RawAnswer held = busy.read_answer();
     EXPECT_EQ(held.body, "held /hold");
     EXPECT_TRUE(held.closes());

@@ -114,7 +114,7 @@ struct Shop {
         if (row->route.handler != nullptr) return row->route.handler(services, exchange);
 
         std::optional<Response> response;
-        row->route.completing(services, exchange, [&](Response done) { response = std::move(done); });
+        row->route.completing(services, exchange, [&](MakeResponse make) { response = make(); });
         while (intake.commit_batch()) {
         }
         return response.value();
