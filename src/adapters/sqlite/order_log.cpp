@@ -50,7 +50,7 @@ void take_stock(Connection& db, std::span<const FreshOrder> orders) {
 
 // May be repeated: what the tables hold already is left out.
 void take_into_tables(Connection& db, std::span<const FreshOrder> orders) {
-    const std::uint64_t absorbed = select_absorbed(db);
+    const std::uint64_t absorbed = select_version(db).absorbed;
     const auto first = std::ranges::find_if(orders, [&](const FreshOrder& o) { return o->sequence > absorbed; });
     const std::span<const FreshOrder> missing(first, orders.end());
     if (missing.empty()) return;
@@ -92,7 +92,7 @@ std::filesystem::path journal_file(const std::filesystem::path& data_dir) { retu
 Result<std::unique_ptr<OrderLog>> OrderLog::open(const SqliteOptions& options, Database& database, WriteQueue& writes,
                                                  Log& log) {
     auto journal = std::make_unique<OrderJournal>(journal_file(options.data_dir));
-    const std::uint64_t absorbed = select_absorbed(database.writer());
+    const std::uint64_t absorbed = select_version(database.writer()).absorbed;
     const Result<std::vector<FreshOrder>> missing = read_missing(*journal, options.data_dir, absorbed);
     if (!missing) return std::unexpected(missing.error());
     if (missing->empty()) {
@@ -126,14 +126,17 @@ OrderLog::~OrderLog() {
 std::vector<Result<PlacedOrder>> OrderLog::place(std::size_t orders, const Plan& plan) {
     const std::lock_guard turn(placing_);
     if (Result<void> ready = make_ready(orders); !ready) return {orders, std::unexpected(ready.error())};
+    // Until the batch has come to its end, also where that is an exception.
+    if (std::exchange(memory_is_ahead_, true)) memory_.forget_stock();
     Result<PlannedBatch> batch = [&] {
         const FreshOrders::View view(fresh_);
-        return plan(view, next_sequence_);
+        return plan({view, memory_, next_sequence_});
     }();
     if (!batch) return {orders, std::unexpected(batch.error())};
-    if (batch->accepted.empty()) return std::move(batch->results);
-    if (Result<void> durable = make_durable(*batch); !durable) {
-        for (const std::size_t i : batch->rest_on_accepted) batch->results[i] = std::unexpected(durable.error());
+    if (const Result<void> stored = store(*batch); stored) {
+        memory_is_ahead_ = false;
+    } else {
+        for (const std::size_t i : batch->rest_on_accepted) batch->results[i] = std::unexpected(stored.error());
     }
     return std::move(batch->results);
 }
@@ -154,7 +157,8 @@ Result<void> OrderLog::make_ready(std::size_t orders) {
     return {};
 }
 
-Result<void> OrderLog::make_durable(const PlannedBatch& batch) {
+Result<void> OrderLog::store(const PlannedBatch& batch) {
+    if (batch.accepted.empty()) return {};
     std::vector<std::string> records;
     records.reserve(batch.accepted.size());
     for (const FreshOrder& placed : batch.accepted) {

@@ -39,9 +39,8 @@ public:
                                                                 WriteQueue& writes, Log& log);
     ~OrderLog();
 
-    // Decides with `plan`, which gets the number of the next order and the view of the fresh ones,
-    // and returns when the batch is durable.
-    using Plan = std::function<Result<PlannedBatch>(const FreshOrders::View& fresh, std::uint64_t next_sequence)>;
+    // Decides with `plan`, and returns when the batch is durable.
+    using Plan = std::function<Result<PlannedBatch>(const PlacingFacts& facts)>;
     [[nodiscard]] std::vector<Result<PlacedOrder>> place(std::size_t orders, const Plan& plan);
 
     // Keeps new orders out while it lives. Everything that was placed is in the tables. Errors:
@@ -63,7 +62,7 @@ private:
              std::unique_ptr<OrderJournal> journal, std::uint64_t absorbed);
 
     [[nodiscard]] Result<void> make_ready(std::size_t orders);
-    [[nodiscard]] Result<void> make_durable(const PlannedBatch& batch);
+    [[nodiscard]] Result<void> store(const PlannedBatch& batch);
     [[nodiscard]] Result<void> wait_for(std::uint64_t sequence) const;
     void run(const std::stop_token& stop);
     [[nodiscard]] Result<void> absorb(std::span<const FreshOrder> orders);
@@ -73,11 +72,13 @@ private:
     Database& database_;
     WriteQueue& writes_;
     Log& log_;
-    std::mutex placing_;  // everything about the journal
+    std::mutex placing_;  // everything up to fresh_
     const std::unique_ptr<OrderJournal> journal_;
     std::uint64_t next_sequence_;
     bool is_trusted_ = true;   // the journal
     bool has_failed_ = false;  // and no batch became durable since
+    PlacingMemory memory_;
+    bool memory_is_ahead_ = false;  // it may hold the stock of a batch that was not stored
     FreshOrders fresh_;
     std::jthread absorber_;
 };

@@ -11,6 +11,7 @@ void return_stock(Connection& db, const Order& order) {
                    line.product_id, order.location, line.quantity);
         require(changed == 1, "the stock row of an order is gone");
     }
+    raise_stock_version(db);
 }
 
 void queue_mail(Transaction& transaction, const Order& order) {
@@ -45,6 +46,11 @@ bool insert_work(Connection& db, const WorkId& id, WorkKind kind, const OrderId&
 
 void delete_work(Connection& db, const WorkId& id) {
     require(db.run("DELETE FROM work WHERE work_id = ?1", id) == 1, "a work item is not there");
+}
+
+void raise_stock_version(Connection& db) {
+    require(db.run("UPDATE counters SET value = value + 1 WHERE name = 'stock_version'") == 1,
+            "the stock version is not there");
 }
 
 void bury(Transaction& transaction, const WorkItem& item, const std::string& reason, int attempts) {

@@ -21,6 +21,9 @@ namespace waybill::sqlite {
                                const std::string& mail_to, TimePoint now);
 void delete_work(Connection& db, const WorkId& id);
 
+// Belongs to every change of stock but that of a new order.
+void raise_stock_version(Connection& db);
+
 // Keeps a dead letter of an item that is deleted. The epoch stays with it, so that a requeued item
 // never meets an old holder's lease.
 void bury(Transaction& transaction, const WorkItem& item, const std::string& reason, int attempts);

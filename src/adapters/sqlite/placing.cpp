@@ -13,17 +13,22 @@ namespace waybill::sqlite {
 
 namespace {
 
-// Products, locations and stock are read once for the batch; the stock that it takes is counted here.
 class Placing {
 public:
-    Placing(Connection& db, const FreshOrders::View& fresh, std::uint64_t next_sequence, TimePoint now)
-        : db_(db), fresh_(fresh), next_sequence_(next_sequence), now_(now), absorbed_(select_absorbed(db)) {}
+    Placing(Connection& db, const PlacingFacts& facts, TimePoint now)
+        : db_(db),
+          fresh_(facts.fresh),
+          memory_(facts.memory),
+          next_sequence_(facts.next_sequence),
+          now_(now),
+          version_(select_version(db)) {
+        memory_.adopt(version_);
+    }
 
     void place(const NewOrder& order);
     [[nodiscard]] PlannedBatch take() { return std::move(batch_); }
 
 private:
-    using StockKey = std::pair<ProductId, std::string>;
     using RequestKey = std::pair<UserId, std::string>;
 
     // An order that is placed already. `is_durable`: not by this batch.
@@ -39,19 +44,17 @@ private:
     void accept(const NewOrder& order, Order planned);
     [[nodiscard]] Result<std::string> find_location(const std::optional<std::string>& requested);
     [[nodiscard]] const Product* find_product(const ProductId& id);
-    [[nodiscard]] std::int64_t& find_available(const ProductId& id, const std::string& location);
+    [[nodiscard]] std::int64_t find_available(const ProductId& id, const std::string& location);
 
     Connection& db_;
     const FreshOrders::View& fresh_;
+    PlacingMemory& memory_;
     std::uint64_t next_sequence_;
     TimePoint now_;
-    std::uint64_t absorbed_;
+    TablesVersion version_;
     PlannedBatch batch_;
     std::unordered_map<OrderId, FreshOrder> accepted_by_id_;
     std::map<RequestKey, FreshOrder> accepted_by_key_;
-    std::map<std::optional<std::string>, std::vector<std::string>> known_locations_;  // by what was requested
-    std::unordered_map<ProductId, std::optional<Product>> products_;
-    std::map<StockKey, std::int64_t> available_;
 };
 
 void Placing::place(const NewOrder& order) {
@@ -123,7 +126,7 @@ void Placing::replay(const NewOrder& order, Known known) {
 
 void Placing::accept(const NewOrder& order, Order planned) {
     for (const OrderLine& line : planned.lines) {
-        std::int64_t& available = find_available(line.product_id, planned.location);
+        std::int64_t& available = memory_.available.at(line.product_id).at(planned.location);
         require(line.quantity > 0 && line.quantity <= available, "an order was planned beyond its stock");
         available -= line.quantity;
     }
@@ -137,7 +140,7 @@ void Placing::accept(const NewOrder& order, Order planned) {
 }
 
 Result<std::string> Placing::find_location(const std::optional<std::string>& requested) {
-    auto [entry, is_new] = known_locations_.try_emplace(requested);
+    auto [entry, is_new] = memory_.locations.try_emplace(requested);
     if (is_new) {
         const auto name = [](const Rows& row) { return row.text(0); };
         // Two names are enough to see whether there is only one.
@@ -149,44 +152,64 @@ Result<std::string> Placing::find_location(const std::optional<std::string>& req
 }
 
 const Product* Placing::find_product(const ProductId& id) {
-    auto [entry, is_new] = products_.try_emplace(id);
-    if (is_new) {
-        // Without the description, which may be long and decides nothing.
-        entry->second = read_first(db_.query("SELECT name, price, active FROM products WHERE product_id = ?1", id),
-                                   [&](const Rows& row) {
-                                       return Product{.id = id,
-                                                      .name = row.text(0),
-                                                      .description = {},
-                                                      .price = row.integer(1),
-                                                      .active = row.integer(2) != 0};
-                                   });
-    }
-    return entry->second ? &*entry->second : nullptr;
+    const auto known = memory_.products.find(id);
+    if (known != memory_.products.end()) return &known->second;
+    Rows row = db_.query("SELECT name, price, active FROM products WHERE product_id = ?1", id);
+    if (!row.next()) return nullptr;
+    Product product{
+        .id = id, .name = row.text(0), .description = {}, .price = row.integer(1), .active = row.integer(2) != 0};
+    return &memory_.products.emplace(id, std::move(product)).first->second;
 }
 
-std::int64_t& Placing::find_available(const ProductId& id, const std::string& location) {
-    auto [entry, is_new] = available_.try_emplace(StockKey{id, location});
-    if (is_new) {
-        Rows row = db_.query("SELECT available FROM inventory WHERE product_id = ?1 AND location = ?2", id, location);
-        if (row.next()) entry->second = row.integer(0) - fresh_.taken(id, location, absorbed_);
+// 0, which is not remembered, where there is no such stock.
+std::int64_t Placing::find_available(const ProductId& id, const std::string& location) {
+    const auto known = memory_.available.find(id);
+    if (known != memory_.available.end()) {
+        const auto at = known->second.find(location);
+        if (at != known->second.end()) return at->second;
     }
-    return entry->second;
+    Rows row = db_.query("SELECT available FROM inventory WHERE product_id = ?1 AND location = ?2", id, location);
+    if (!row.next()) return 0;
+    const std::int64_t available = row.integer(0) - fresh_.taken(id, location, version_.absorbed);
+    memory_.available[id].emplace(location, available);
+    return available;
 }
 
 }  // namespace
 
-PlannedBatch plan_batch(Connection& db, const FreshOrders::View& fresh, std::uint64_t next_sequence,
-                        std::span<const NewOrder> orders, TimePoint now) {
-    const Snapshot snapshot(db);
-    Placing placing(db, fresh, next_sequence, now);
-    for (const NewOrder& order : orders) placing.place(order);
-    return placing.take();
+TablesVersion select_version(Connection& db) {
+    TablesVersion version;
+    int known = 0;
+    Rows row = db.query("SELECT name, value FROM counters");
+    while (row.next()) {
+        const std::string name = row.text(0);
+        const auto value = static_cast<std::uint64_t>(row.integer(1));
+        if (name == "orders_absorbed") version.absorbed = value;
+        if (name == "catalogue_version") version.catalogue = value;
+        if (name == "stock_version") version.stock = value;
+        ++known;
+    }
+    require(known == 3, "the counters of the tables are not as they must be");
+    return version;
 }
 
-std::uint64_t select_absorbed(Connection& db) {
-    Rows row = db.query("SELECT value FROM counters WHERE name = 'orders_absorbed'");
-    require(row.next(), "the number of the newest order is not there");
-    return static_cast<std::uint64_t>(row.integer(0));
+void PlacingMemory::adopt(const TablesVersion& present) {
+    if (present.catalogue != version_.catalogue || products.size() > rows_remembered_max) products.clear();
+    if (present.stock != version_.stock || available.size() > rows_remembered_max) forget_stock();
+    if (locations.size() > rows_remembered_max) locations.clear();
+    version_ = present;
+}
+
+void PlacingMemory::forget_stock() {
+    available.clear();
+    locations.clear();
+}
+
+PlannedBatch plan_batch(Connection& db, const PlacingFacts& facts, std::span<const NewOrder> orders, TimePoint now) {
+    const Snapshot snapshot(db);
+    Placing placing(db, facts, now);
+    for (const NewOrder& order : orders) placing.place(order);
+    return placing.take();
 }
 
 }  // namespace waybill::sqlite

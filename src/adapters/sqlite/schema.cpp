@@ -75,8 +75,9 @@ CREATE TABLE counters (name TEXT NOT NULL PRIMARY KEY, value INTEGER NOT NULL) S
 INSERT INTO counters VALUES ('catalogue_version', 1);
 )sql";
 
-// The newest order that the tables hold, by its number in the journal.
-constexpr Sql version_2 = "INSERT INTO counters VALUES ('orders_absorbed', 0)";
+// orders_absorbed: the newest order that the tables hold, by its number in the journal. stock_version
+// is raised by every change of stock that is not an order's.
+constexpr Sql version_2 = "INSERT INTO counters VALUES ('orders_absorbed', 0), ('stock_version', 1)";
 
 // Element n leads from version n to n + 1.
 constexpr std::array migrations{version_1, version_2};

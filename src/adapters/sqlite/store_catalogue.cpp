@@ -34,6 +34,7 @@ void put_stock(Connection& db, const ProductId& id, const std::string& location,
         " ON CONFLICT (product_id, location) DO UPDATE SET available = excluded.available",
         id, location, available);
     db.run("INSERT INTO locations VALUES (?1) ON CONFLICT DO NOTHING", location);
+    raise_stock_version(db);
 }
 
 std::optional<Result<StockChanged>> find_replay(Connection& db, const StockChange& change) {

@@ -51,8 +51,8 @@ std::vector<Order> list_of_user(Connection& db, const UserId& user_id, const std
 std::vector<Result<PlacedOrder>> SqliteStore::place_orders(std::span<const NewOrder> orders) {
     if (orders.empty()) return {};
     if (!order_log_) return {orders.size(), fail(ErrorCode::unavailable, "Only the server takes orders.")};
-    return order_log_->place(orders.size(), [&](const FreshOrders::View& fresh, std::uint64_t next_sequence) {
-        return read([&](Connection& db) { return plan_batch(db, fresh, next_sequence, orders, clock_.now()); });
+    return order_log_->place(orders.size(), [&](const PlacingFacts& facts) {
+        return read([&](Connection& db) { return plan_batch(db, facts, orders, clock_.now()); });
     });
 }
 

@@ -285,6 +285,39 @@ TEST_F(SqliteOrderLog, reads_and_changes_see_every_order_that_was_placed) {
     }
 }
 
+// ---- what is remembered from batch to batch
+
+TEST_F(SqliteOrderLog, stock_that_came_back_can_be_ordered_again) {
+    const StorePtr store = open();
+    stock_up(*store);
+    ASSERT_TRUE(place_one(*store, order_of("o1", 1'000)));
+    EXPECT_EQ(place_one(*store, order_of("o2", 1)).error().code, ErrorCode::insufficient_stock);
+    ASSERT_TRUE(store->cancel_order(OrderId("o1"), std::nullopt));
+    EXPECT_TRUE(place_one(*store, order_of("o2", 1'000)));
+    EXPECT_EQ(place_one(*store, order_of("o3", 1)).error().code, ErrorCode::insufficient_stock);
+    ASSERT_TRUE(change_by(*store, 5));
+    EXPECT_TRUE(place_one(*store, order_of("o3", 5)));
+    EXPECT_EQ(place_one(*store, order_of("o4", 1)).error().code, ErrorCode::insufficient_stock);
+}
+
+TEST_F(SqliteOrderLog, a_price_that_a_command_changed_prices_the_next_order) {
+    const StorePtr server = open();
+    stock_up(*server);
+    const StorePtr command = open(Access::command);
+    EXPECT_EQ(place(*server, "o1")->order.total, 500);
+    ASSERT_TRUE(command->update_product(ProductId("p1"), {.name = {}, .description = {}, .price = 300, .active = {}}));
+    EXPECT_EQ(place(*server, "o2")->order.total, 600);
+}
+
+TEST_F(SqliteOrderLog, an_order_that_was_not_stored_takes_no_stock) {
+    const StorePtr store = open();
+    stock_up(*store);
+    ASSERT_TRUE(place_one(*store, order_of("o1", 1)));
+    disk_.fail(DiskStep::write, SQLITE_FULL, 0, 1, "orders.journal");
+    EXPECT_EQ(place_one(*store, order_of("o2", 999)).error().code, ErrorCode::unavailable);
+    EXPECT_TRUE(place_one(*store, order_of("o2", 999)));
+}
+
 // ---- limits and failures
 
 TEST_F(SqliteOrderLog, no_more_than_so_many_are_on_their_way_to_the_tables) {

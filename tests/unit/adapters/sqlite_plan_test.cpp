@@ -38,6 +38,7 @@ bool is_small_by_nature(const std::string& text) {
         "SELECT location FROM locations LIMIT 2",
         "SELECT 1 FROM products LIMIT 1",
         "SELECT value FROM counters LIMIT 1",
+        "SELECT name, value FROM counters",
         "SELECT count(*) FROM dead_letters",
     };
     return small.contains(text);
