@@ -34,6 +34,16 @@ bool conflicts(const Record& record, const Transaction& transaction) {
     return !record.versions.empty() && record.versions.back().commit > transaction.snapshot();
 }
 
+// The version that the transaction reads, or else the first one, which is newer than its snapshot.
+std::vector<Record::Version>::const_iterator newest_seen(const Record& record, const Transaction& transaction) {
+    auto at = record.versions.end();
+    while (at != record.versions.begin()) {
+        --at;
+        if (at->commit <= transaction.snapshot()) break;
+    }
+    return at;
+}
+
 }  // namespace
 
 Collection* Storage::find_collection(const std::string& name) {
@@ -70,10 +80,9 @@ std::unique_ptr<Transaction> Storage::begin() {
 
 DocumentPtr Storage::visible(const Record& record, const Transaction& transaction) {
     if (record.writer == &transaction) return record.pending;
-    const auto newest =
-        std::find_if(record.versions.rbegin(), record.versions.rend(),
-                     [&](const Record::Version& version) { return version.commit <= transaction.snapshot(); });
-    return newest == record.versions.rend() ? nullptr : newest->document;
+    const auto newest = newest_seen(record, transaction);
+    const bool any = newest != record.versions.end() && newest->commit <= transaction.snapshot();
+    return any ? newest->document : nullptr;
 }
 
 void Storage::count_bytes(Transaction& transaction, const Object* document) {
@@ -98,7 +107,10 @@ void Storage::check_unique(const Transaction& transaction, const Collection& col
             if (!mine && conflicts(*other, transaction)) {
                 // What others have written but not committed, or committed since, decides this.
                 if (has_key(other->pending)) refuse_conflict();
-                if (std::ranges::any_of(other->versions, has_key, &Record::Version::document)) refuse_conflict();
+                if (std::any_of(newest_seen(*other, transaction), other->versions.end(),
+                                [&](const Record::Version& version) { return has_key(version.document); })) {
+                    refuse_conflict();
+                }
                 continue;
             }
             if (!has_key(mine ? other->pending : latest_of(*other))) continue;

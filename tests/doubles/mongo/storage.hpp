@@ -49,8 +49,8 @@ struct IndexOptions {
     std::vector<IndexKey> keys;
     bool unique = false;
     bool sparse = false;
-    std::optional<Object> partial;
-    std::optional<std::int64_t> expire_after_seconds;
+    std::optional<Object> partial{};
+    std::optional<std::int64_t> expire_after_seconds{};
 };
 
 class Index {
