@@ -17,9 +17,10 @@ namespace {
 
 using testing::AwsDoubles;
 
-constexpr Milliseconds visibility{1'000};
+constexpr Milliseconds hidden_long{15'000};  // by a receive, unless the test waits for its end
+constexpr Milliseconds hidden_short{2'000};
 constexpr Milliseconds longer_than_hidden{10'000};  // a wait that ends early when something shows itself
-constexpr Milliseconds hidden_check{2'500};         // a wait that ends late when nothing does
+constexpr Milliseconds hidden_check{3'500};         // a wait that ends late when nothing does
 constexpr Milliseconds long_extension{60'000};
 
 struct QueueCase {
@@ -37,11 +38,18 @@ QueueMessage message(const std::string& id, std::uint32_t send_number = 1) {
 class QueueContract : public ::testing::TestWithParam<QueueCase> {
 protected:
     void SetUp() override {
+        if (!GetParam().double_name.empty()) {
+            doubles_ = std::make_unique<AwsDoubles>(std::vector<std::string>{GetParam().double_name});
+        }
+        open(hidden_long);
+    }
+
+    // The same queue, hiding what is received for `visibility`.
+    void open(Milliseconds visibility) {
         if (GetParam().double_name.empty()) {
             queue_ = std::make_unique<testing::FakeQueue>(*clock_, visibility);
             return;
         }
-        doubles_ = std::make_unique<AwsDoubles>(std::vector<std::string>{GetParam().double_name});
         aws::SqsOptions options;
         options.queue_url = doubles_->make_queue(GetParam().double_name, GetParam().fifo ? "work.fifo" : "work");
         options.region = AwsDoubles::region;
@@ -112,6 +120,7 @@ TEST_P(QueueContract, TakesTheLongestIds) {
 }
 
 TEST_P(QueueContract, ShowsAgainWhatIsNotAcknowledged) {
+    open(hidden_short);
     send({message("1")});
     ASSERT_EQ(receive(10, longer_than_hidden).size(), 1U);
     const std::vector<ReceivedMessage> again = receive(10, longer_than_hidden);
@@ -120,12 +129,14 @@ TEST_P(QueueContract, ShowsAgainWhatIsNotAcknowledged) {
 }
 
 TEST_P(QueueContract, ForgetsWhatIsAcknowledged) {
+    open(hidden_short);
     send({message("1"), message("2")});
     EXPECT_EQ(drain(2).size(), 2U);
     EXPECT_TRUE(receive(10, hidden_check).empty());
 }
 
 TEST_P(QueueContract, HidesWhatIsExtended) {
+    open(hidden_short);
     send({message("1")});
     const std::vector<ReceivedMessage> received = receive(10, longer_than_hidden);
     ASSERT_EQ(received.size(), 1U);
@@ -161,7 +172,7 @@ TEST_P(QueueContract, AcknowledgesAndExtendsMoreThanOneBatch) {
 TEST_P(QueueContract, DoesNothingForNothing) {
     EXPECT_TRUE(queue_->send({}).empty());
     EXPECT_TRUE(queue_->ack({}));
-    EXPECT_TRUE(queue_->extend({}, visibility));
+    EXPECT_TRUE(queue_->extend({}, hidden_long));
 }
 
 TEST_P(QueueContract, WakesAReceiveThatWaits) {
