@@ -1,5 +1,6 @@
 #include "adapters/mongo/turns.hpp"
 
+#include "adapters/mongo/rows.hpp"
 #include "adapters/mongo/schema.hpp"
 
 namespace waybill::mongo {
@@ -46,53 +47,81 @@ bool Turns::is_contended(Lane lane) const {
 }
 
 std::optional<std::int64_t> Turns::take(Connection& connection) {
-    const SteadyTime until = clock_.steady_now() + turn_wait_max;
     try {
-        for (;;) {
-            if (auto turn = try_take(connection, doc("_id", turn_id, "holder", null))) return turn;
-            if (const auto stale = find_stale(connection)) {
-                if (auto turn = try_take(connection, doc("_id", turn_id, "counter", *stale))) return turn;
-            }
-            const auto pause = Milliseconds{
-                1 + static_cast<std::int64_t>(clock_.random_fraction() * 2 * static_cast<double>(turn_poll.count()))};
-            if (clock_.steady_now() + pause >= until) return std::nullopt;
-            clock_.sleep_for(pause);
-        }
+        if (auto turn = try_take(connection, open_to_us())) return turn;
+        set_next(connection, doc("next", null), doc("next", me_));
+        if (auto turn = wait_for_turn(connection)) return turn;
+        set_next(connection, doc("next", me_), doc("next", null));
     } catch (const MongoError&) {
         // The transaction will meet the same trouble, and knows what to do about it.
-        return std::nullopt;
+    }
+    return std::nullopt;
+}
+
+std::optional<std::int64_t> Turns::wait_for_turn(Connection& connection) {
+    const SteadyTime until = clock_.steady_now() + turn_wait_max;
+    for (;;) {
+        const Seen seen = look(connection);
+        std::optional<std::int64_t> turn;
+        if (seen.is_open) {
+            turn = try_take(connection, open_to_us());
+        } else if (has_stood_still(seen.turn)) {
+            turn = try_take(connection, doc("_id", turn_id, "counter", seen.turn));
+        }
+        if (turn) return turn;
+        const Milliseconds wait = pause();
+        if (clock_.steady_now() + wait >= until) return std::nullopt;
+        clock_.sleep_for(wait);
     }
 }
 
+Document Turns::open_to_us() const {
+    return doc("_id", turn_id, "holder", null, "$or", array(doc("next", null), doc("next", me_)));
+}
+
+Turns::Seen Turns::look(Connection& connection) const {
+    const auto turns = connection.find(collection::meta, by_id(turn_id), {}, [&](const View& found) {
+        const bool is_wanted = found.has("next") && found.text("next") != me_;
+        return Seen{!found.has("holder") && !is_wanted, found.integer("counter")};
+    });
+    return turns.empty() ? Seen{} : turns.front();
+}
+
 std::optional<std::int64_t> Turns::try_take(Connection& connection, const Document& where) const {
-    const Document reply =
-        connection.run_alone(doc("findAndModify", collection::meta, "query", where, "update",
-                                 doc("$set", doc("holder", me_), "$inc", doc("counter", 1)), "new", true),
-                             Durability::advisory);
+    const Document taken = doc("$set", doc("holder", me_, "next", null), "$inc", doc("counter", 1));
+    const Document reply = connection.run_alone(
+        doc("findAndModify", collection::meta, "query", where, "update", taken, "new", true), Durability::advisory);
     if (!View(reply).has("value")) return std::nullopt;
     return View(View(reply).document("value")).integer("counter");
 }
 
-// The turn of a holder that has stood still for too long, by what this process has seen.
-std::optional<std::int64_t> Turns::find_stale(Connection& connection) {
-    const auto turns = connection.find(collection::meta, doc("_id", turn_id), {}, [](const View& found) {
-        return std::pair(found.has("holder"), found.integer("counter"));
-    });
-    if (turns.empty() || !turns.front().first) return std::nullopt;
-    const std::int64_t turn = turns.front().second;
+// One waiter is next, so that a busy holder does not take turn after turn.
+void Turns::set_next(Connection& connection, const Document& from, const Document& to) const {
+    Document where = by_id(turn_id);
+    bson_concat(where.get(), from.get());
+    const Document statement = doc("q", where, "u", doc("$set", to));
+    (void)connection.run_alone(doc("update", collection::meta, "updates", array(statement)), Durability::advisory);
+}
+
+// By what this process has seen: whoever holds the turn, or is next, is gone.
+bool Turns::has_stood_still(std::int64_t turn) {
     const std::lock_guard lock(mutex_);
     if (turn != seen_turn_) {
         seen_turn_ = turn;
         seen_since_ = clock_.steady_now();
     }
-    if (clock_.steady_now() - seen_since_ < turn_stale_after) return std::nullopt;
-    return turn;
+    return clock_.steady_now() - seen_since_ >= turn_stale_after;
+}
+
+Milliseconds Turns::pause() {
+    const double jittered = 2 * clock_.random_fraction() * static_cast<double>(turn_poll.count());
+    return Milliseconds{1 + static_cast<std::int64_t>(jittered)};
 }
 
 void Turns::give_back(Connection& connection, std::int64_t turn) noexcept {
     try {
-        const Document freed =
-            doc("q", doc("_id", turn_id, "holder", me_, "counter", turn), "u", doc("$set", doc("holder", null)));
+        const Document mine = doc("_id", turn_id, "holder", me_, "counter", turn);
+        const Document freed = doc("q", mine, "u", doc("$set", doc("holder", null)));
         (void)connection.run_alone(doc("update", collection::meta, "updates", array(freed)), Durability::advisory);
     } catch (const std::exception&) {
         // It is taken from us after it has stood still.

@@ -2,8 +2,8 @@
 // long for one, and whoever gets none goes on without.
 //
 // Within the process, transactions of one lane follow each other. Between processes those on stock
-// take turns by a document (holder, counter), but only while conflicts were met lately: a process
-// that is alone pays nothing.
+// take turns by a document (holder, counter, and who wants to be next), but only while conflicts were
+// met lately: a process that is alone pays nothing.
 // Thread-safe.
 #pragma once
 
@@ -19,7 +19,7 @@
 namespace waybill::mongo {
 
 inline constexpr Milliseconds turn_wait_max{250};         // nobody waits longer
-inline constexpr Milliseconds turn_poll{10};              // how often a waiter looks, jittered
+inline constexpr Milliseconds turn_poll{4};               // how often a waiter looks, jittered
 inline constexpr Milliseconds turn_stale_after{1'000};    // a holder that did nothing for so long is gone
 inline constexpr Milliseconds contention_memory{10'000};  // how long a conflict is remembered
 
@@ -59,15 +59,25 @@ private:
     };
     [[nodiscard]] LaneState& state_of(Lane lane) { return lanes_.at(static_cast<std::size_t>(lane)); }
     [[nodiscard]] const LaneState& state_of(Lane lane) const { return lanes_.at(static_cast<std::size_t>(lane)); }
+    // The document, as it was read.
+    struct Seen {
+        bool is_open = false;  // to us: nobody holds it, and nobody else is next
+        std::int64_t turn = 0;
+    };
+    [[nodiscard]] Seen look(Connection& connection) const;
+    [[nodiscard]] std::optional<std::int64_t> wait_for_turn(Connection& connection);
     [[nodiscard]] std::optional<std::int64_t> try_take(Connection& connection, const Document& where) const;
-    [[nodiscard]] std::optional<std::int64_t> find_stale(Connection& connection);
+    [[nodiscard]] Document open_to_us() const;
+    void set_next(Connection& connection, const Document& from, const Document& to) const;
+    [[nodiscard]] bool has_stood_still(std::int64_t turn);
+    [[nodiscard]] Milliseconds pause();
 
     Clock& clock_;
     std::string me_;
     mutable std::mutex mutex_;
     std::condition_variable freed_;
     std::array<LaneState, 3> lanes_{};
-    std::int64_t seen_turn_ = -1;  // of another holder
+    std::int64_t seen_turn_ = -1;  // that kept us waiting
     SteadyTime seen_since_{};
 };
 

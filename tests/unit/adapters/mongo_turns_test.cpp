@@ -1,6 +1,8 @@
 // Turns between processes, and what is done about those who died inside a transaction.
 #include <mongoc/mongoc.h>
 
+#include <functional>
+
 #include "tests/unit/adapters/mongo_fixture.hpp"
 
 namespace waybill::testing {
@@ -68,6 +70,50 @@ TEST_F(MongoTurns, a_turn_that_moves_on_is_not_taken_over) {
         clock.advance(turn_stale_after - turn_wait_max);
         theirs.give_back(connection, *turn);
     }
+}
+
+// Does something else while somebody sleeps for the first time.
+class InterruptedClock : public FakeClock {
+public:
+    std::function<void()> meanwhile;
+    void sleep_for(Milliseconds duration) override {
+        FakeClock::sleep_for(duration);
+        if (auto once = std::exchange(meanwhile, nullptr)) once();
+    }
+};
+
+TEST_F(MongoTurns, a_waiter_is_next_before_a_busy_holder) {
+    InterruptedClock slow;
+    Turns waiter(slow);
+    const auto held = theirs.take(connection);
+    slow.meanwhile = [&] {
+        theirs.give_back(connection, *held);
+        EXPECT_FALSE(theirs.take(connection).has_value());
+    };
+    EXPECT_TRUE(waiter.take(connection).has_value());
+}
+
+TEST_F(MongoTurns, who_goes_on_without_a_turn_is_next_no_longer) {
+    const auto held = theirs.take(connection);
+    EXPECT_FALSE(mine.take(connection).has_value());
+    theirs.give_back(connection, *held);
+    EXPECT_TRUE(theirs.take(connection).has_value());
+}
+
+TEST_F(MongoTurns, a_waiter_that_died_holds_nobody_up_for_long) {
+    Turns dead(clock);
+    const auto held = theirs.take(connection);
+    Fault lost;
+    lost.command = "update";
+    lost.collection = "meta";
+    lost.nth = 2;
+    lost.code = 13;
+    server.arm(lost);
+    EXPECT_FALSE(dead.take(connection).has_value()) << "and could not say that it went on";
+    theirs.give_back(connection, *held);
+    EXPECT_FALSE(mine.take(connection).has_value());
+    clock.advance(turn_stale_after);
+    EXPECT_TRUE(mine.take(connection).has_value());
 }
 
 TEST_F(MongoTurns, a_process_that_is_alone_takes_none) {
