@@ -48,6 +48,7 @@ struct CallOptions {
     Milliseconds backoff_max{1'000};
     std::size_t response_bytes_max = 4u << 20;
     std::size_t idle_connections_max = 16;
+    std::string ca_file{};  // AWS_CA_BUNDLE: who vouches for servers instead of the system's authorities
 };
 
 struct SqsOptions {
@@ -82,7 +83,7 @@ struct SesOptions {
 // Throws std::invalid_argument, with a sentence that names the setting, when it cannot work.
 [[nodiscard]] std::unique_ptr<Mailer> make_ses_mailer(const SesOptions& options, Clock& clock, Log& log);
 
-// ---- what the doctor asks
+// ---- what the doctor asks; options that cannot work throw std::invalid_argument here too
 
 struct QueueReport {
     bool fifo = false;

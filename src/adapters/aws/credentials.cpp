@@ -131,7 +131,7 @@ std::unique_ptr<CredentialSource> make_refreshed_source(Issue issue, Clock& cloc
 }
 
 std::shared_ptr<CredentialSource> make_credential_source(const CredentialOptions& options, const std::string& region,
-                                                         Clock& clock, Log& log) {
+                                                         const std::string& ca_file, Clock& clock, Log& log) {
     if (options.access_key_id.empty() != options.secret_access_key.empty()) {
         throw std::invalid_argument("AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY only work together");
     }
@@ -143,10 +143,10 @@ std::shared_ptr<CredentialSource> make_credential_source(const CredentialOptions
             Credentials{options.access_key_id, options.secret_access_key, options.session_token});
     }
     if (!options.role_arn.empty() && !options.web_identity_token_file.empty()) {
-        return make_refreshed_source(make_web_identity_issue(options, region, clock), clock, log);
+        return make_refreshed_source(make_web_identity_issue(options, region, ca_file, clock), clock, log);
     }
     if (!options.container_relative_uri.empty() || !options.container_full_uri.empty()) {
-        return make_refreshed_source(make_container_issue(options, clock), clock, log);
+        return make_refreshed_source(make_container_issue(options, ca_file, clock), clock, log);
     }
     throw std::invalid_argument(
         "AWS needs credentials: AWS_ACCESS_KEY_ID with AWS_SECRET_ACCESS_KEY, or the role of a container");

@@ -43,7 +43,8 @@ using Issue = std::function<Result<IssuedCredentials>()>;
 // By what `options` holds: static ones first, then web identity, then the container endpoint, in the
 // order of the AWS SDKs. Throws std::invalid_argument when there is none or one is incomplete.
 [[nodiscard]] std::shared_ptr<CredentialSource> make_credential_source(const CredentialOptions& options,
-                                                                       const std::string& region, Clock& clock,
+                                                                       const std::string& region,
+                                                                       const std::string& ca_file, Clock& clock,
                                                                        Log& log);
 
 }  // namespace waybill::aws

@@ -155,8 +155,8 @@ std::string HttpResponse::header(std::string_view name) const {
     return {};
 }
 
-HttpClient::HttpClient(std::size_t idle_connections_max, std::size_t response_bytes_max)
-    : idle_max_(idle_connections_max), response_bytes_max_(response_bytes_max) {
+HttpClient::HttpClient(std::size_t idle_connections_max, std::size_t response_bytes_max, std::string ca_file)
+    : idle_max_(idle_connections_max), response_bytes_max_(response_bytes_max), ca_file_(std::move(ca_file)) {
     start_libcurl();
 }
 
@@ -185,6 +185,7 @@ Result<HttpResponse> HttpClient::call(const HttpRequest& request, const std::sto
     const HeaderList headers = header_list(request);
     Easy easy = take_idle();
     prepare(easy.get(), request, headers, transfer);
+    if (!ca_file_.empty()) set_option(easy.get(), CURLOPT_CAINFO, ca_file_.c_str());
     const CURLcode code = curl_easy_perform(easy.get());
     if (code != CURLE_OK) {
         // The handle goes: a connection in an unknown state is not used again.

@@ -48,7 +48,7 @@ struct HttpResponse {
 // begins is replaced and the request sent again, once: at most one copy for each connection cut.
 class HttpClient {
 public:
-    HttpClient(std::size_t idle_connections_max, std::size_t response_bytes_max);
+    HttpClient(std::size_t idle_connections_max, std::size_t response_bytes_max, std::string ca_file = {});
     [[nodiscard]] Result<HttpResponse> call(const HttpRequest& request, const std::stop_token& stop = {});
 
 private:
@@ -62,6 +62,7 @@ private:
 
     const std::size_t idle_max_;
     const std::size_t response_bytes_max_;
+    const std::string ca_file_;
     std::mutex mutex_;
     std::vector<Easy> idle_;
 };

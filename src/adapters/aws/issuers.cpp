@@ -21,6 +21,10 @@ constexpr std::size_t token_file_bytes_max = 64u << 10;
 
 std::unexpected<Error> none(std::string why) { return fail(ErrorCode::unavailable, std::move(why)); }
 
+std::shared_ptr<HttpClient> make_http(const std::string& ca_file) {
+    return std::make_shared<HttpClient>(1, answer_bytes_max, ca_file);
+}
+
 // Empty when the file cannot be read, is empty, or holds what no header may hold.
 std::string read_token(const std::string& path) {
     std::ifstream file(path, std::ios::binary);
@@ -48,8 +52,11 @@ TimePoint time_of(const HttpResponse& response, Clock& clock) {
 
 class ContainerIssue {
 public:
-    ContainerIssue(const CredentialOptions& options, Clock& clock)
-        : clock_(&clock), token_(options.container_token), token_file_(options.container_token_file) {
+    ContainerIssue(const CredentialOptions& options, const std::string& ca_file, Clock& clock)
+        : clock_(&clock),
+          token_(options.container_token),
+          token_file_(options.container_token_file),
+          http_(make_http(ca_file)) {
         const std::string url = options.container_full_uri.empty()
                                     ? "http://169.254.170.2" + options.container_relative_uri
                                     : options.container_full_uri;
@@ -92,7 +99,7 @@ private:
     std::string token_;
     std::string token_file_;
     HttpRequest request_;
-    std::shared_ptr<HttpClient> http_ = std::make_shared<HttpClient>(1, answer_bytes_max);
+    std::shared_ptr<HttpClient> http_;
 };
 
 // The text of the first <name> element; the answers of STS hold no entities where we look.
@@ -106,11 +113,13 @@ std::string element(std::string_view xml, const std::string& name) {
 
 class WebIdentityIssue {
 public:
-    WebIdentityIssue(const CredentialOptions& options, const std::string& region, Clock& clock)
+    WebIdentityIssue(const CredentialOptions& options, const std::string& region, const std::string& ca_file,
+                     Clock& clock)
         : clock_(&clock),
           role_arn_(options.role_arn),
           token_file_(options.web_identity_token_file),
-          session_name_(options.role_session_name.empty() ? "waybill" : options.role_session_name) {
+          session_name_(options.role_session_name.empty() ? "waybill" : options.role_session_name),
+          http_(make_http(ca_file)) {
         const std::optional<Endpoint> endpoint =
             parse_endpoint(options.sts_endpoint.empty() ? service_address("sts", region) : options.sts_endpoint);
         if (!endpoint) throw std::invalid_argument("AWS_ENDPOINT_URL_STS must be http(s)://host[:port]");
@@ -141,15 +150,18 @@ private:
     std::string token_file_;
     std::string session_name_;
     HttpRequest request_;
-    std::shared_ptr<HttpClient> http_ = std::make_shared<HttpClient>(1, answer_bytes_max);
+    std::shared_ptr<HttpClient> http_;
 };
 
 }  // namespace
 
-Issue make_container_issue(const CredentialOptions& options, Clock& clock) { return ContainerIssue(options, clock); }
+Issue make_container_issue(const CredentialOptions& options, const std::string& ca_file, Clock& clock) {
+    return ContainerIssue(options, ca_file, clock);
+}
 
-Issue make_web_identity_issue(const CredentialOptions& options, const std::string& region, Clock& clock) {
-    return WebIdentityIssue(options, region, clock);
+Issue make_web_identity_issue(const CredentialOptions& options, const std::string& region, const std::string& ca_file,
+                              Clock& clock) {
+    return WebIdentityIssue(options, region, ca_file, clock);
 }
 
 }  // namespace waybill::aws

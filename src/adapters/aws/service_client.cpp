@@ -79,7 +79,7 @@ ServiceClient::ServiceClient(ServiceOptions options, std::shared_ptr<CredentialS
       credentials_(std::move(credentials)),
       clock_(clock),
       log_(log),
-      http_(options_.call.idle_connections_max, options_.call.response_bytes_max),
+      http_(options_.call.idle_connections_max, options_.call.response_bytes_max, options_.call.ca_file),
       signer_(options_.region, options_.signing_name) {}
 
 ServiceAnswer ServiceClient::call(const ServiceRequest& request, const std::stop_token& stop) {

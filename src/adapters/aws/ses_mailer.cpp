@@ -47,7 +47,9 @@ public:
         : options_(options),
           in_flight_max_(std::max<std::size_t>(options.in_flight_max, 1)),
           clock_(clock),
-          client_(service, make_credential_source(options.credentials, service.region, clock, log), clock, log),
+          client_(service,
+                  make_credential_source(options.credentials, service.region, options.call.ca_file, clock, log), clock,
+                  log),
           rate_(options.rate_per_second, clock) {
         for (std::size_t i = 0; i < in_flight_max_; ++i) {
             threads_.emplace_back([this](const std::stop_token& stop) { run(stop); });
@@ -162,7 +164,9 @@ std::unique_ptr<Mailer> make_ses_mailer(const SesOptions& options, Clock& clock,
 
 Result<MailReport> check_mail(const SesOptions& options, const std::string& sender, Clock& clock, Log& log) {
     const ServiceOptions service = service_of(options);
-    ServiceClient client(service, make_credential_source(options.credentials, service.region, clock, log), clock, log);
+    ServiceClient client(service,
+                         make_credential_source(options.credentials, service.region, options.call.ca_file, clock, log),
+                         clock, log);
     const ServiceAnswer account = client.call({.method = "GET", .path = "/v2/email/account"});
     if (!account) return fail(as_error(account.error()));
     std::optional<MailReport> report = read_account(account->body);

@@ -94,7 +94,9 @@ public:
     SqsQueue(const SqsOptions& options, const ServiceOptions& service, Clock& clock, Log& log)
         : options_(options),
           fifo_(options.queue_url.ends_with(".fifo")),
-          client_(service, make_credential_source(options.credentials, service.region, clock, log), clock, log),
+          client_(service,
+                  make_credential_source(options.credentials, service.region, options.call.ca_file, clock, log), clock,
+                  log),
           broken_("sqs-message-broken", clock, log),
           foreign_("sqs-message-foreign", clock, log),
           refused_("sqs-refused", clock, log) {}

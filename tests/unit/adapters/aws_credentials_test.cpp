@@ -164,7 +164,7 @@ const std::string served_date = "Date: Thu, 01 Jan 2026 00:00:00 GMT\r\n";
 class AwsCredentialSources : public ::testing::Test {
 protected:
     std::shared_ptr<CredentialSource> source(const CredentialOptions& options) {
-        return make_credential_source(options, "us-east-1", clock_, log_);
+        return make_credential_source(options, "us-east-1", "", clock_, log_);
     }
 
     testing::FakeClock clock_;

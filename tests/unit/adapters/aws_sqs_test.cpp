@@ -3,6 +3,7 @@
 
 #include <fstream>
 
+#include "tests/support/redis_server.hpp"
 #include "tests/support/temporary_directory.hpp"
 #include "tests/unit/adapters/aws_world.hpp"
 #include "tests/unit/adapters/http_peer.hpp"
@@ -109,6 +110,26 @@ TEST_F(AwsSqs, ARedirectIsNotFollowed) {
     options.endpoint = redirecting.url("");
     EXPECT_FALSE(open(options)->receive(1, Milliseconds{0}));
     EXPECT_TRUE(target.requests().empty());
+}
+
+// Any server with a certificate will do: what fails tells how far the handshake came.
+TEST(AwsTls, CertificateAndHostAreChecked) {
+    testing::FakeClock clock;
+    testing::RecordingLog log;
+    const auto problem = [&](const testing::RedisServer& server, const std::string& ca_file) {
+        SqsOptions options;
+        options.endpoint = "https://127.0.0.1:" + std::to_string(server.port());
+        options.queue_url = options.endpoint + "/1/work";
+        options.region = "us-east-1";
+        options.credentials = AwsWorld::credentials();
+        options.call.ca_file = ca_file;
+        return make_sqs_queue(options, clock, log)->receive(1, Milliseconds{0}).error().detail;
+    };
+    const testing::RedisServer server({.tls = true});
+    EXPECT_TRUE(problem(server, "").contains("SSL peer certificate")) << "nobody vouches for it";
+    EXPECT_FALSE(problem(server, server.ca_file()).contains("SSL peer certificate"));
+    const testing::RedisServer other({.tls = true, .certificate_names = "DNS:other.example"});
+    EXPECT_TRUE(problem(other, other.ca_file()).contains("SSL peer certificate")) << "another host's";
 }
 
 // ---- faults
