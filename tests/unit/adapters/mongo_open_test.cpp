@@ -42,6 +42,18 @@ TEST_F(MongoOpen, versions_without_transactions_are_refused) {
     expect_mentions(refusal_of(kind), {"too old", "4.2"});
 }
 
+TEST_F(MongoOpen, a_sharded_cluster_holds_a_shop) {
+    MongoDouble::Options kind;
+    kind.topology = MongoDouble::Topology::sharded;
+    const MongoDouble router(clock, kind);
+    auto with = options();
+    with.uri = router.uri();
+    const auto store = open(with);
+    stock_shop(*store, {"tea"}, 5);
+    must(place(*store, with_key(new_order("o-1"), "k")));
+    EXPECT_EQ(stock_of(*store), 4);
+}
+
 TEST_F(MongoOpen, a_member_that_is_no_primary_is_refused_with_what_to_do) {
     server.step_down(Milliseconds{3'600'000});
     auto direct = options();
