@@ -26,7 +26,8 @@ Object run_hello(Call& call) {
     const Options& options = call.engine.options();
     const bool primary = call.engine.is_primary();
     const char* word = call.name == "hello" ? "isWritablePrimary" : "ismaster";
-    Object reply{{"helloOk", true}, {word, primary}};
+    Object reply{{word, primary}};
+    if (options.wire_version_max >= wire_version_4_4) reply.set("helloOk", true);
     if (options.topology == Topology::replica_set) {
         const std::string me = "127.0.0.1:" + std::to_string(call.engine.port());
         reply.set("setName", options.set_name);

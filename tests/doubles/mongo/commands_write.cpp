@@ -211,12 +211,19 @@ DocumentPtr upsert(Call& call, const std::string& name, const Filter& filter, co
     return document;
 }
 
+Update update_from(const Call& call, const Value& source) {
+    if (source.is<Array>() && call.engine.options().wire_version_max < wire_version_4_2) {
+        throw CommandError(code::type_mismatch, "an update is no array before MongoDB 4.2");
+    }
+    return {source, call.engine.now()};
+}
+
 Counts update_statement(Call& call, const std::string& name, const Object& statement) {
     check_statement(statement, "update.updates", {"q", "u", "multi", "upsert"});
     const Filter filter(query_of(statement), call.engine.now());
     const Value* source = statement.find("u");
     if (!source) throw CommandError(40414, "BSON field 'update.updates.u' is missing");
-    const Update update(*source, call.engine.now());
+    const Update update = update_from(call, *source);
     const bool multi = statement.has("multi") && statement.at("multi").truthy();
     if (multi && update.is_replacement()) {
         throw CommandError(code::failed_to_parse, "multi update is not supported for replacement-style update");
@@ -283,7 +290,7 @@ Object find_and_modify(Call& call) {
         throw CommandError(code::failed_to_parse, "Cannot specify new or upsert together with remove=true");
     }
     std::optional<Update> update;
-    if (source) update.emplace(*source, call.engine.now());
+    if (source) update.emplace(update_from(call, *source));
     if (call.taking.transaction) call.taking.session->collections.insert(name);
 
     Changed changed;

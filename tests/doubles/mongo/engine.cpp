@@ -99,7 +99,8 @@ Object Engine::run_checked(const Object& command, Client& client, std::unique_lo
     if (stopping_) throw CommandError(11600, "interrupted at shutdown");
     const std::string& name = command.begin()->name;
     const CommandRow* row = find_command(name);
-    if (!row) throw CommandError(code::command_not_found, "no such command: '" + name + "'");
+    const bool too_new = name == "hello" && options_.wire_version_max < wire_version_4_4;
+    if (!row || too_new) throw CommandError(code::command_not_found, "no such command: '" + name + "'");
     const Value* database = command.find("$db");
     if (!database || !database->is<std::string>()) throw CommandError(40414, "BSON field '$db' is missing");
     if (sessions_.expire()) announce_change();

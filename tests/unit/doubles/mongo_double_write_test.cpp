@@ -66,6 +66,16 @@ TEST_F(MongoDoubleWrites, changes_a_document_by_a_pipeline) {
     EXPECT_EQ(only().at("m"), Value(7));
 }
 
+TEST(MongoDoubleOfOldAge, knows_no_hello_and_no_pipelines) {
+    FakeClock clock;
+    MongoDouble server(clock, {.wire_version_max = 7});
+    Driver driver(server.uri());
+    EXPECT_EQ(code_of(driver.run(Object{{"hello", 1}})), 59);
+    EXPECT_TRUE(is_ok(driver.run(Object{{"isMaster", 1}})));
+    const Value add = Object{{"$set", Object{{"m", 1}}}};
+    EXPECT_EQ(write_error_code(driver.run(update_of("shop", Object{}, Array{add}))), 14);
+}
+
 TEST_F(MongoDoubleWrites, tells_a_match_from_a_modification) {
     ASSERT_TRUE(is_ok(put({Object{{"_id", 1}, {"n", 5}}, Object{{"_id", 2}, {"n", 6}}})));
     const Object reply = change(Object{}, Object{{"$set", Object{{"n", 5}}}}, true);
@@ -157,6 +167,19 @@ TEST_F(MongoDoubleWrites, refuses_an_index_that_differs_from_the_one_there_is) {
     ASSERT_TRUE(is_ok(put({Object{{"_id", 1}, {"c", 1}}, Object{{"_id", 2}, {"c", 1}}})));
     EXPECT_EQ(code_of(index(Object{{"c", 1}}, {{"unique", true}, {"name", "other"}})), 11000);
     EXPECT_EQ(code_of(index(Object{{"c", 1}}, {{"name", "other"}, {"collation", Object{}}})), 197);
+}
+
+TEST_F(MongoDoubleWrites, makes_an_index_when_no_transaction_uses_the_collection) {
+    RawClient holder(server.port());
+    ASSERT_TRUE(is_ok(put({Object{{"_id", 1}, {"a", 1}}})));
+    ASSERT_TRUE(is_ok(*holder.run(in_transaction(find_of("shop"), 1, true))));
+    RawClient maker(server.port());
+    const Value spec = Object{{"key", Object{{"a", 1}}}, {"name", "a_1"}};
+    maker.send(Object{{"createIndexes", "shop"}, {"indexes", Array{spec}}});
+    for (int tries = 0; tries < 100'000 && server.waiting() == 0; ++tries) (void)driver.run(Object{{"ping", 1}});
+    EXPECT_EQ(server.waiting(), 1U);
+    ASSERT_TRUE(is_ok(*holder.run(in_transaction(Object{{"commitTransaction", 1}}, 1, false), "admin")));
+    EXPECT_TRUE(is_ok(*maker.receive()));
 }
 
 TEST_F(MongoDoubleWrites, deletes_by_a_ttl_index_when_it_is_told_to) {
