@@ -25,6 +25,27 @@ std::optional<mongo::Object> refuse_malformed(const std::string& why) {
     return mongo::error_reply(mongo::CommandError(invalid_bson, why));
 }
 
+// A socket of 127.0.0.1 with this port, or a free one.
+int bind_to(std::uint16_t port) {
+    const int socket = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    const int on = 1;
+    ::setsockopt(socket, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
+    sockaddr_in address{};
+    address.sin_family = AF_INET;
+    address.sin_port = htons(port);
+    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    if (socket >= 0 && ::bind(socket, reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0) return socket;
+    if (socket >= 0) ::close(socket);
+    throw std::runtime_error("the double of MongoDB cannot have its port");
+}
+
+std::uint16_t port_of(int socket) {
+    sockaddr_in address{};
+    socklen_t size = sizeof address;
+    ::getsockname(socket, reinterpret_cast<sockaddr*>(&address), &size);
+    return ntohs(address.sin_port);
+}
+
 }  // namespace
 
 class MongoDouble::Server {
@@ -32,7 +53,10 @@ public:
     Server(Clock& clock, const Options& options) : options_(options), port_(options.port), dispatcher_(clock, options) {
         start();
     }
-    ~Server() { stop(); }
+    ~Server() {
+        stop();
+        ::close(reserved_);
+    }
     Server(const Server&) = delete;
     Server& operator=(const Server&) = delete;
 
@@ -58,6 +82,7 @@ private:
     std::atomic<std::uint16_t> port_;
     mongo::Dispatcher dispatcher_;
     std::mutex mutex_;
+    int reserved_ = -1;
     int listener_ = -1;
     bool stopping_ = false;
     std::int64_t last_connection_ = 0;
@@ -68,20 +93,14 @@ private:
 void MongoDouble::Server::start() {
     const std::lock_guard lock(mutex_);
     if (listener_ >= 0) return;
-    const int listener = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    const int on = 1;
-    ::setsockopt(listener, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
-    sockaddr_in address{};
-    address.sin_family = AF_INET;
-    address.sin_port = htons(port_);
-    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    socklen_t size = sizeof address;
-    if (listener < 0 || ::bind(listener, reinterpret_cast<const sockaddr*>(&address), size) != 0 ||
-        ::listen(listener, 256) != 0 || ::getsockname(listener, reinterpret_cast<sockaddr*>(&address), &size) != 0) {
-        if (listener >= 0) ::close(listener);
+    // Held while the server is stopped too, so that nobody else gets the port.
+    if (reserved_ < 0) reserved_ = bind_to(port_);
+    port_ = port_of(reserved_);
+    const int listener = bind_to(port_);
+    if (::listen(listener, 256) != 0) {
+        ::close(listener);
         throw std::runtime_error("the double of MongoDB cannot listen");
     }
-    port_ = ntohs(address.sin_port);
     listener_ = listener;
     stopping_ = false;
     dispatcher_.engine().set_port(port_);
