@@ -43,17 +43,19 @@ std::string name_for_person(const EffectiveValue& value) {
 
 Result<void> check_together(const Config& config) {
     const auto refuse = [](std::string sentence) { return fail(ErrorCode::validation_failed, std::move(sentence)); };
-    if (!config.absent_parts.empty()) {
-        return refuse(config.absent_parts.front() +
-                      " is addressed, but this build of Waybill does not have it; unset it to use the embedded parts.");
-    }
-    if (config.has_verified_sender && !config.aws_region.empty()) {
+    if (config.role != ProcessRole::all && !config.has_mongo()) {
         return refuse(
-            "SENDER_VERIFIED_EMAIL with AWS_REGION asks for SES, but this build of Waybill does not have it; "
-            "unset one of them to have mails written to a folder.");
+            "--role=api and --role=worker need MongoDB (MONGO_URI): the embedded store serves a single process, so use "
+            "--role=all.");
     }
-    if (config.role != ProcessRole::all) {
-        return refuse("--role needs a server store: the embedded one serves a single process, so use --role=all.");
+    if (config.has_mongo() && config.jwt_secret.empty()) {
+        return refuse(
+            "MONGO_URI needs JWT_SECRET: all processes must share one secret of at least 32 characters, for example "
+            "from 'openssl rand -base64 48'.");
+    }
+    if (config.has_sqs() && config.aws_region.empty() &&
+        config.sqs.queue_url.find(".amazonaws.com") == std::string::npos) {
+        return refuse("SQS_QUEUE_URL needs AWS_REGION, because its host does not name one.");
     }
     if (config.work.heartbeat >= config.work.lease) {
         return refuse("--work-heartbeat must be shorter than --work-lease.");
@@ -78,6 +80,17 @@ void derive(Config& config) {
     config.server.port = config.listen.port;
     config.store.data_dir = config.data_dir;
     config.store.lease_ahead_max = config.work.ahead_max();
+    config.mongo.lease_ahead_max = config.work.ahead_max();
+    config.mongo.request_deadline = config.intake.request_deadline;
+    config.sqs.region = config.aws_region;
+    config.sqs.credentials = config.aws_credentials;
+    config.sqs.visibility = config.work.lease;
+    config.sqs.call.timeout = Milliseconds{2'000};
+    config.sqs.call.deadline = Milliseconds{4'000};  // so that a stop ends in time, whatever the queue does
+    config.ses.region = config.aws_region;
+    config.ses.credentials = config.aws_credentials;
+    config.relay.poll_every = config.work_loop.poll_every;
+    config.consumer.loop = config.work_loop;
     if (!config.edge.auth_limit.enabled()) config.edge.auth_address_limit = {};
 }
 

@@ -10,7 +10,11 @@
 #include <string_view>
 #include <vector>
 
+#include "adapters/aws/aws.hpp"
 #include "adapters/local/local.hpp"
+#include "adapters/mongo/mongo.hpp"
+#include "adapters/redis/redis.hpp"
+#include "adapters/smtp/smtp.hpp"
 #include "adapters/sqlite/sqlite.hpp"
 #include "adapters/webcall/webcall.hpp"
 #include "app/auth.hpp"
@@ -22,6 +26,8 @@
 #include "http/routes.hpp"
 #include "http/server.hpp"
 #include "worker/janitor.hpp"
+#include "worker/queue_consumer.hpp"
+#include "worker/relay.hpp"
 #include "worker/work_loop.hpp"
 
 namespace waybill::cli {
@@ -57,9 +63,27 @@ struct Config {
     Milliseconds mail_keep{};
     std::size_t mail_in_flight_max = 0;
     webcall::WebcallOptions fulfilment;
-    bool has_verified_sender = false;  // with aws_region: SES is addressed
+
+    // The production parts; each is on when its address is set.
+    mongo::MongoOptions mongo;
+    redis::RedisOptions redis;
     std::string aws_region;
-    std::vector<std::string> absent_parts;  // parts that are addressed but not in this build
+    aws::CredentialOptions aws_credentials;
+    aws::SqsOptions sqs;
+    worker::RelayOptions relay;
+    worker::QueueConsumerOptions consumer;
+    smtp::SmtpOptions smtp;
+    aws::SesOptions ses;
+    std::string verified_sender;  // with aws_region: SES is on
+
+    [[nodiscard]] bool has_mongo() const { return !mongo.uri.empty(); }
+    [[nodiscard]] bool has_redis() const { return !redis.url.empty(); }
+    [[nodiscard]] bool has_sqs() const { return !sqs.queue_url.empty(); }
+    [[nodiscard]] bool has_smtp() const { return !smtp.url.empty(); }
+    [[nodiscard]] bool has_ses() const { return !has_smtp() && !verified_sender.empty() && !aws_region.empty(); }
+    [[nodiscard]] bool uses_data_dir() const { return !has_mongo() || !(has_smtp() || has_ses()); }
+    [[nodiscard]] bool serves_api() const { return role != ProcessRole::worker; }
+    [[nodiscard]] bool works() const { return role != ProcessRole::api; }
 };
 
 enum class SettingGroup { serving, accounts, orders, work, mail, fulfilment, limits, parts };
@@ -77,6 +101,7 @@ struct Setting {
 };
 
 [[nodiscard]] std::span<const Setting> all_settings();
+[[nodiscard]] std::span<const Setting> part_settings();  // those of the production parts
 [[nodiscard]] std::string_view title_of(SettingGroup group);
 
 // WAYBILL_DATA_DIR for "data-dir".

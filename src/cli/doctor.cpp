@@ -71,7 +71,7 @@ Finding check_sync(const Config& config, Clock& clock) {
 }
 
 Finding check_store(const Config& config, Clock& clock, Log& log) {
-    if (!std::filesystem::exists(config.data_dir / "waybill.db")) {
+    if (!config.has_mongo() && !std::filesystem::exists(config.data_dir / "waybill.db")) {
         return {Verdict::note, "store", "there is no database yet; 'waybill serve' makes it."};
     }
     const auto store = open_store_for_command(config, clock, log);
@@ -79,7 +79,7 @@ Finding check_store(const Config& config, Clock& clock, Log& log) {
     if (const auto answered = (*store)->ping(); !answered) return {Verdict::failed, "store", answered.error().detail};
     const auto stats = (*store)->stats();
     if (!stats) return {Verdict::failed, "store", stats.error().detail};
-    std::string sentence = "the database answers";
+    std::string sentence = config.has_mongo() ? "MongoDB answers, and keeps transactions" : "the database answers";
     if (stats->dead_letters > 0) {
         return {Verdict::note, "store",
                 sentence + "; " + std::to_string(stats->dead_letters) +
@@ -113,8 +113,57 @@ Finding check_templates(const Config& config) {
             templates->empty() ? "built in" : std::to_string(templates->size()) + " of your own"};
 }
 
-Finding describe_mail(const Config& config) {
-    return {Verdict::ok, "mail", "written to " + (config.data_dir / "mail").string() + ", from " + config.mail.from};
+Finding check_memory(const Config& config, Clock& clock) {
+    if (!config.has_redis()) return {Verdict::ok, "cache", "in this process"};
+    const Result<std::string> seen = redis::check_redis(config.redis, clock);
+    if (!seen) return {Verdict::failed, "Redis", seen.error().detail};
+    return {Verdict::ok, "Redis", *seen};
+}
+
+// The store counts attempts and keeps the dead letters; the queue's own redrive is a second net, and
+// must not catch an order before the store has given it up.
+Finding check_queue(const Config& config, Clock& clock, Log& log) {
+    const Result<aws::QueueReport> seen = aws::check_queue(config.sqs, clock, log);
+    if (!seen) return {Verdict::failed, "SQS", seen.error().detail};
+    if (seen->receive_count_max && *seen->receive_count_max <= config.work.attempts_max) {
+        return {Verdict::failed, "SQS",
+                "its redrive policy takes a message after " + std::to_string(*seen->receive_count_max) +
+                    " receives; set maxReceiveCount above --attempts-max (" + std::to_string(config.work.attempts_max) +
+                    ")."};
+    }
+    const std::string sentence = std::string(seen->fifo ? "a .fifo queue answers, " : "the queue answers, ") +
+                                 std::to_string(seen->waiting) + " messages wait";
+    if (seen->visibility < config.work.lease) {
+        return {Verdict::note, "SQS",
+                sentence + "; its visibility timeout (" + std::to_string(seen->visibility.count() / 1'000) +
+                    " s) is shorter than --work-lease, which Waybill sets on what it receives."};
+    }
+    return {Verdict::ok, "SQS", sentence};
+}
+
+Finding check_ses(const Config& config, Clock& clock, Log& log) {
+    const Result<aws::MailReport> seen = aws::check_mail(config.ses, config.mail.from, clock, log);
+    if (!seen) return {Verdict::failed, "SES", seen.error().detail};
+    if (!seen->sending_enabled) return {Verdict::failed, "SES", "sending is switched off for this account."};
+    if (!seen->sender_verified) {
+        return {Verdict::failed, "SES",
+                "the sender " + config.mail.from + " is not verified; verify the address or its domain in SES."};
+    }
+    if (!seen->production_access) {
+        return {Verdict::note, "SES", "the account is in the sandbox: only verified addresses get mail."};
+    }
+    return {Verdict::ok, "SES", "may send, from " + config.mail.from};
+}
+
+Finding check_mail(const Config& config, Clock& clock, Log& log) {
+    if (config.has_ses()) return check_ses(config, clock, log);
+    if (!config.has_smtp()) {
+        return {Verdict::ok, "mail",
+                "written to " + (config.data_dir / "mail").string() + ", from " + config.mail.from};
+    }
+    const Result<std::string> seen = smtp::check_smtp(config.smtp);
+    if (!seen) return {Verdict::failed, "SMTP", seen.error().detail};
+    return {Verdict::ok, "SMTP", *seen + " From " + config.mail.from + "."};
 }
 
 Finding describe_fulfilment(const Config& config) {
@@ -139,13 +188,19 @@ std::string_view word(Verdict verdict) {
 
 int run_doctor(const CommandContext& context) {
     const Config& config = context.loaded.config;
-    std::vector<Finding> findings{check_data_dir(config)};
-    if (findings.front().verdict == Verdict::ok) {
-        findings.push_back(check_sync(config, context.clock));
-        findings.push_back(check_store(config, context.clock, context.log));
+    std::vector<Finding> findings;
+    if (config.uses_data_dir()) findings.push_back(check_data_dir(config));
+    const bool may_look = findings.empty() || findings.front().verdict == Verdict::ok;
+    if (!config.has_mongo() && may_look) findings.push_back(check_sync(config, context.clock));
+    if (config.has_mongo() || may_look) findings.push_back(check_store(config, context.clock, context.log));
+    findings.push_back(check_memory(config, context.clock));
+    try {
+        if (config.has_sqs()) findings.push_back(check_queue(config, context.clock, context.log));
+        findings.push_back(check_mail(config, context.clock, context.log));
+    } catch (const std::invalid_argument& problem) {
+        findings.push_back({Verdict::failed, "settings", problem.what()});
     }
     findings.push_back(check_secret(config));
-    findings.push_back(describe_mail(config));
     findings.push_back(check_templates(config));
     findings.push_back(describe_fulfilment(config));
 

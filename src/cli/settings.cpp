@@ -1,56 +1,16 @@
 // The table of settings. A new one is a row here and a member of an options struct.
+#include <algorithm>
 #include <array>
+#include <iterator>
 #include <stdexcept>
 
 #include "cli/config.hpp"
+#include "cli/setting_readers.hpp"
 #include "http/client_address.hpp"
 
 namespace waybill::cli {
 
 namespace {
-
-template <class T>
-Result<void> store_value(Result<T> value, T& target) {
-    if (!value) return fail(value.error());
-    target = std::move(*value);
-    return {};
-}
-
-template <class T>
-Result<void> store_integer(std::string_view text, std::int64_t min, std::int64_t max, T& target) {
-    const auto value = parse_integer(text, min, max);
-    if (!value) return fail(value.error());
-    target = static_cast<T>(*value);
-    return {};
-}
-
-Result<void> store_positive(std::string_view text, Milliseconds& target) {
-    const auto value = parse_duration(text);
-    if (!value) return fail(value.error());
-    if (*value <= Milliseconds{0}) return fail(ErrorCode::validation_failed, "must be longer than 0");
-    target = *value;
-    return {};
-}
-
-template <class T>
-struct Choice {
-    std::string_view word;
-    T value;
-};
-
-template <class T, std::size_t n>
-Result<void> store_choice(std::string_view text, const std::array<Choice<T>, n>& choices, auto& target) {
-    std::string words;
-    for (const auto& choice : choices) {
-        if (choice.word == text) {
-            target = choice.value;
-            return {};
-        }
-        words += words.empty() ? "" : ", ";
-        words += choice.word;
-    }
-    return fail(ErrorCode::validation_failed, "needs one of: " + words);
-}
 
 Result<void> read_role(Config& config, std::string_view text) {
     static constexpr std::array<Choice<ProcessRole>, 3> roles{
@@ -159,37 +119,16 @@ Result<void> read_fulfilment_url(Config& config, std::string_view text) {
     return {};
 }
 
-// A part whose adapter is not in this build is refused rather than silently left out.
-template <std::size_t n>
-struct PartName {
-    char text[n];
-    constexpr PartName(const char (&name)[n]) { std::copy_n(name, n, text); }
-};
-
-template <PartName name>
-Result<void> read_absent_part(Config& config, std::string_view text) {
-    if (!text.empty()) config.absent_parts.emplace_back(name.text);
-    return {};
-}
-
-Result<void> ignore(Config&, std::string_view) { return {}; }
-
-Result<void> read_verified_sender(Config& config, std::string_view text) {
-    if (text.empty()) return {};
-    config.has_verified_sender = true;
-    return read_mail_from(config, text);
-}
-
 using S = SettingGroup;
 using Text = std::string_view;
 
 // clang-format off
-const std::vector<Setting> table{
+const std::vector<Setting> embedded{
     {"listen", "127.0.0.1:8080", "HOST:PORT", "address to serve on; port 0 takes a free one; PORT alone means 0.0.0.0:PORT", S::serving,
      [](Config& c, Text t) { return store_value(parse_listen_address(t), c.listen); }, {"PORT"}},
     {"data-dir", "./data", "FOLDER", "where the database, the secret and the mails are", S::serving,
      [](Config& c, Text t) { c.data_dir = t; return t.empty() ? fail(ErrorCode::validation_failed, "needs a folder") : Result<void>{}; }},
-    {"role", "all", "all|api|worker", "what this process does; the embedded store needs all", S::serving, read_role},
+    {"role", "all", "all|api|worker", "what this process does; api and worker need MongoDB", S::serving, read_role},
     {"seed-demo", "false", "", "put demo products and stock into an empty catalogue", S::serving,
      [](Config& c, Text t) { return store_value(parse_switch(t), c.seed_demo); }},
     {"metrics-listen", "", "HOST:PORT", "serve /metrics on its own address instead of --listen", S::serving, read_metrics_listen},
@@ -313,22 +252,19 @@ const std::vector<Setting> table{
      [](Config& c, Text t) { return store_integer(t, 1, 100'000'000, c.cache.entries_max); }},
     {"cache-bytes-max", "32MiB", "SIZE", "bytes of the cache in this process", S::limits,
      [](Config& c, Text t) { return store_value(parse_size(t), c.cache.bytes_max); }},
-
-    {"mongo-uri", "", "URI", "MongoDB store (not in this build)", S::parts, read_absent_part<"MongoDB (MONGO_URI)">, {"MONGO_URI", "DATABASE_URL"}, true},
-    {"redis-url", "", "URL", "Redis cache and limiter (not in this build)", S::parts, read_absent_part<"Redis (REDIS_URL)">, {"REDIS_URL", "REDIS_URI"}, true},
-    {"sqs-queue-url", "", "URL", "SQS queue (not in this build)", S::parts, read_absent_part<"SQS (SQS_QUEUE_URL)">, {"SQS_QUEUE_URL"}},
-    {"smtp-url", "", "URL", "SMTP mailer (not in this build)", S::parts, read_absent_part<"SMTP (SMTP_URL)">, {"SMTP_URL"}, true},
-    {"aws-region", "", "REGION", "with a verified sender: mail goes through SES (not in this build)", S::parts,
-     [](Config& c, Text t) { c.aws_region = t; return Result<void>{}; }, {"AWS_REGION"}},
-    {"sender-verified-email", "", "ADDRESS", "sender of every mail, wins over --mail-from", S::parts, read_verified_sender, {"SENDER_VERIFIED_EMAIL"}},
-    {"poll-queue-interval", "", "", "accepted from older deployments; has nothing to do", S::parts, ignore, {"POLL_QUEUE_INTERVAL"}},
-    {"refresh-token-secret", "", "", "accepted from older deployments; has nothing to do", S::parts, ignore, {"REFRESH_TOKEN_SECRET"}, true},
 };
 // clang-format on
 
 }  // namespace
 
-std::span<const Setting> all_settings() { return table; }
+std::span<const Setting> all_settings() {
+    static const std::vector<Setting> all = [] {
+        std::vector<Setting> rows = embedded;
+        std::ranges::copy(part_settings(), std::back_inserter(rows));
+        return rows;
+    }();
+    return all;
+}
 
 std::string_view title_of(SettingGroup group) {
     switch (group) {

@@ -7,6 +7,7 @@
 #include <thread>
 
 #include "app/processing.hpp"
+#include "cli/parts.hpp"
 #include "worker/periodic.hpp"
 
 namespace waybill::cli {
@@ -16,6 +17,7 @@ namespace {
 constexpr Milliseconds freshness_interval{1'000};
 constexpr Milliseconds server_drain_max{6'000};
 constexpr Milliseconds worker_drain_max{8'000};
+constexpr Milliseconds consumer_drain_max{5'000};  // calls of the queue may come on top
 constexpr std::size_t template_bytes_max = 256u << 10;
 
 http::ServerOptions metrics_server_options(const Config& config) {
@@ -28,20 +30,26 @@ http::ServerOptions metrics_server_options(const Config& config) {
     return options;
 }
 
+// Where no mail is sent.
+class NoMailer final : public Mailer {
+public:
+    void send(Mail, Done done) override { done({MailOutcome::no_answer, "This process sends no mail."}); }
+    [[nodiscard]] std::size_t in_flight_max() const override { return 0; }
+};
+
 }  // namespace
 
 struct Application::Parts {
     Parts(const Config& settings, Clock& process_clock, Log& process_log, std::unique_ptr<Store> opened_store,
-          const std::string& secret, const MailTemplates& templates)
+          SharedMemory shared_memory, const std::string& secret, const MailTemplates& templates)
         : config(settings),
           clock(process_clock),
           log(process_log),
           store(std::move(opened_store)),
-          cache(local::make_memory_cache(config.cache, clock)),
-          limiter(local::make_memory_limiter({}, clock)),
-          mailer(local::make_mail_folder({config.data_dir / "mail", config.mail_in_flight_max}, log)),
-          fulfilment(config.fulfilment.url.empty() ? local::make_accepting_fulfilment()
-                                                   : webcall::make_webcall_fulfilment(config.fulfilment, clock, log)),
+          memory(std::move(shared_memory)),
+          queue(make_queue(config, clock, log)),
+          mailer(config.works() ? make_mailer(config, clock, log) : std::make_unique<NoMailer>()),
+          fulfilment(make_fulfilment(config, clock, log)),
           access(access_options(config, secret), clock),
           refresh(secret),
           renderer(config.mail, templates) {}
@@ -58,8 +66,8 @@ struct Application::Parts {
     Metrics metrics;
     WorkSignal signal;
     std::unique_ptr<Store> store;
-    std::unique_ptr<Cache> cache;
-    std::unique_ptr<RateLimiter> limiter;
+    SharedMemory memory;
+    std::unique_ptr<Queue> queue;  // null: the store hands out what is due
     std::unique_ptr<Mailer> mailer;
     std::unique_ptr<Fulfilment> fulfilment;
 
@@ -68,39 +76,66 @@ struct Application::Parts {
     SessionGuard sessions{{}, *store, clock};
     Auth auth{config.auth, *store, clock, log, access, refresh, sessions};
     OrderIntake intake{config.intake, *store, clock, log, metrics, signal};
-    Ordering ordering{config.ordering, intake, *store, *cache, clock, metrics, signal};
-    Catalogue catalogue{config.catalogue, *store, *cache, clock, metrics};
+    Ordering ordering{config.ordering, intake, *store, *memory.cache, clock, metrics, signal};
+    Catalogue catalogue{config.catalogue, *store, *memory.cache, clock, metrics};
     Operations operations{*store, clock, metrics, signal};
     MailRenderer renderer;
     Processing processing{config.work, *store, *fulfilment, *mailer, renderer, clock, log, metrics, signal};
-    worker::WorkLoop orders{WorkKind::process_order, config.work_loop, processing, *store, clock, log, metrics, signal};
+    std::unique_ptr<worker::WorkLoop> orders;  // with a queue: a relay, and a consumer
+    std::unique_ptr<worker::Relay> relay;
+    std::unique_ptr<worker::QueueConsumer> consumer;
     worker::WorkLoop mails{WorkKind::send_mail, config.work_loop, processing, *store, clock, log, metrics, signal};
 
     std::atomic<bool> draining{false};
-    http::Services services{auth,  ordering, catalogue, operations,  *limiter,
+    http::Services services{auth,  ordering, catalogue, operations,  memory.limits(),
                             clock, log,      metrics,   config.edge, draining};
     std::unique_ptr<http::Router> router;
     std::unique_ptr<http::Server> server;
     std::unique_ptr<http::Router> metrics_router;
     http::EdgeOptions metrics_edge;
-    http::Services metrics_services{auth,  ordering, catalogue, operations,   *limiter,
+    http::Services metrics_services{auth,  ordering, catalogue, operations,   memory.limits(),
                                     clock, log,      metrics,   metrics_edge, draining};
     std::unique_ptr<http::Server> metrics_server;
 
     std::vector<std::unique_ptr<worker::Periodic>> periodics;
+    std::jthread relay_thread;
     std::jthread order_thread;
     std::jthread mail_thread;
 
+    void make_loops();
     Result<void> bind();
     void start_upkeep();
+    void start_workers();
+    void request_workers_to_stop();
+    void join_workers();
     void stop_workers();
 };
 
+// The loop that takes orders from the store, or the two that pass them through the queue. A relay
+// belongs to every role: where orders are placed it is woken at once, and elsewhere it sends again.
+void Application::Parts::make_loops() {
+    if (queue) relay = std::make_unique<worker::Relay>(config.relay, config.work, *store, *queue, clock, log, signal);
+    if (!config.works()) return;
+    if (queue) {
+        consumer = std::make_unique<worker::QueueConsumer>(config.consumer, *queue, processing, *store, clock, log,
+                                                           metrics, signal);
+    } else {
+        orders = std::make_unique<worker::WorkLoop>(WorkKind::process_order, config.work_loop, processing, *store,
+                                                    clock, log, metrics, signal);
+    }
+}
+
 Result<void> Application::Parts::bind() {
-    const std::array<std::span<const http::Route>, 5> api{http::auth_routes(), http::order_routes(),
+    const std::array<std::span<const http::Route>, 5> all{http::auth_routes(), http::order_routes(),
                                                           http::product_routes(), http::inventory_routes(),
                                                           http::admin_routes()};
-    router = std::make_unique<http::Router>(http::Router::Options{}, services, api, http::probe_routes());
+    const std::span<const std::span<const http::Route>> api = config.serves_api()
+                                                                  ? std::span<const std::span<const http::Route>>(all)
+                                                                  : std::span<const std::span<const http::Route>>{};
+    // What waits for a network must not be waited for on an I/O thread.
+    const http::Router::Options options{.store_reads_inline = !config.has_mongo() && !config.has_redis(),
+                                        .limits_inline = !config.has_redis()};
+    router = std::make_unique<http::Router>(options, services, api, http::probe_routes());
     auto bound = http::Server::bind(config.server, *router, log);
     if (!bound) return fail(bound.error());
     server = std::move(*bound);
@@ -132,11 +167,32 @@ void Application::Parts::start_upkeep() {
         log));
 }
 
+void Application::Parts::start_workers() {
+    if (relay) relay_thread = std::jthread([this](const std::stop_token& stop) { relay->run(stop); });
+    if (!config.works()) return;
+    order_thread = std::jthread([this](const std::stop_token& stop) {
+        if (consumer) {
+            consumer->run(stop, consumer_drain_max);
+        } else {
+            orders->run(stop, worker_drain_max);
+        }
+    });
+    mail_thread = std::jthread([this](const std::stop_token& stop) { mails.run(stop, worker_drain_max); });
+}
+
+void Application::Parts::request_workers_to_stop() {
+    for (std::jthread* thread : {&relay_thread, &order_thread, &mail_thread}) thread->request_stop();
+}
+
+void Application::Parts::join_workers() {
+    for (std::jthread* thread : {&relay_thread, &order_thread, &mail_thread}) {
+        if (thread->joinable()) thread->join();
+    }
+}
+
 void Application::Parts::stop_workers() {
-    order_thread.request_stop();
-    if (order_thread.joinable()) order_thread.join();
-    mail_thread.request_stop();
-    if (mail_thread.joinable()) mail_thread.join();
+    request_workers_to_stop();
+    join_workers();
     // Their threads may still end a try; Processing must outlive that.
     fulfilment.reset();
     mailer.reset();
@@ -151,23 +207,25 @@ Application::~Application() {
 
 Result<std::unique_ptr<Application>> Application::assemble(const Config& config, Clock& clock, Log& log,
                                                            FatalStoreError on_fatal) {
-    sqlite::SqliteOptions store_options = config.store;
-    store_options.on_fatal = std::move(on_fatal);
-    auto store = sqlite::open_sqlite_store(store_options, clock, log);
+    auto store = open_store(config, clock, log, std::move(on_fatal));
     if (!store) return fail(store.error());
+    auto memory = make_shared_memory(config, clock, log);
+    if (!memory) return fail(memory.error());
     const auto secret = obtain_secret(config, clock);
     if (!secret) return fail(secret.error());
     const auto templates = load_mail_templates(config.mail_templates);
     if (!templates) return fail(templates.error());
     try {
-        auto parts = std::make_unique<Parts>(config, clock, log, std::move(*store), *secret, *templates);
+        auto parts =
+            std::make_unique<Parts>(config, clock, log, std::move(*store), std::move(*memory), *secret, *templates);
+        parts->make_loops();
         if (config.seed_demo) {
             if (const auto seeded = parts->store->seed(demo_catalogue(clock.now())); !seeded)
                 return fail(seeded.error());
         }
         if (const auto bound = parts->bind(); !bound) return fail(bound.error());
         return std::unique_ptr<Application>{new Application(std::move(parts))};
-    } catch (const std::invalid_argument& problem) {  // a template
+    } catch (const std::invalid_argument& problem) {  // a template, or the address of a part
         return fail(ErrorCode::validation_failed, problem.what());
     } catch (const std::system_error& problem) {  // the mail folder
         return fail(ErrorCode::unavailable,
@@ -181,8 +239,7 @@ void Application::start() {
     Parts& parts = *parts_;
     parts.intake.start();
     parts.start_upkeep();
-    parts.order_thread = std::jthread([&parts](std::stop_token stop) { parts.orders.run(stop, worker_drain_max); });
-    parts.mail_thread = std::jthread([&parts](std::stop_token stop) { parts.mails.run(stop, worker_drain_max); });
+    parts.start_workers();
     parts.server->start();
     if (parts.metrics_server) parts.metrics_server->start();
 }
@@ -192,13 +249,11 @@ void Application::begin_draining() { parts_->draining = true; }
 void Application::stop() {
     Parts& parts = *parts_;
     parts.draining = true;
-    parts.order_thread.request_stop();
-    parts.mail_thread.request_stop();
+    parts.request_workers_to_stop();
     parts.server->stop(server_drain_max);
     parts.intake.close();
     if (parts.metrics_server) parts.metrics_server->stop(Milliseconds{100});
-    if (parts.order_thread.joinable()) parts.order_thread.join();
-    if (parts.mail_thread.joinable()) parts.mail_thread.join();
+    parts.join_workers();
     parts.periodics.clear();
 }
 
@@ -222,12 +277,6 @@ Result<MailTemplates> load_mail_templates(const std::filesystem::path& folder) {
                     "The folder --mail-templates=" + folder.string() + " cannot be read: " + problem.message() + ".");
     }
     return templates;
-}
-
-Result<std::unique_ptr<Store>> open_store_for_command(const Config& config, Clock& clock, Log& log) {
-    sqlite::SqliteOptions options = config.store;
-    options.access = sqlite::Access::command;
-    return sqlite::open_sqlite_store(options, clock, log);
 }
 
 }  // namespace waybill::cli

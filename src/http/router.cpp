@@ -186,6 +186,7 @@ std::variant<Response, Deferred> Router::State::dispatch(Pending& pending) {
         return finish(pending, std::move(response.with("Allow", pending.match.endpoint->allow())));
     }
     const Route& route = pending.row->route;
+    if (!options_.limits_inline && route.limit != LimitClass::none) return defer(pending, true);
     const std::string_view token = bearer_token(request);
     CheckedToken checked;
     if (!token.empty() && (route.access != Access::anyone || route.limit == LimitClass::api)) {
@@ -228,7 +229,9 @@ void Router::State::work(const std::shared_ptr<Pending>& pending, bool token_unc
     Answer answer(*this, pending, std::move(done));
     try {
         if (token_unchecked) {
-            const CheckedToken token = services_.auth.check_access(bearer_token(pending->request));
+            const std::string_view sent = bearer_token(pending->request);
+            CheckedToken token;
+            if (!sent.empty()) token = services_.auth.check_access(sent);
             if (std::optional<Response> refusal = refuse_caller(*pending, token))
                 return answer(ready(std::move(*refusal)));
         }

@@ -26,6 +26,7 @@ class Router {
 public:
     struct Options {
         bool store_reads_inline = true;
+        bool limits_inline = true;  // false: the limiter waits for a network
     };
     // `api` is mounted below /api/v1 and /api, `root` outside. Throws std::logic_error for rows that
     // exclude each other and std::invalid_argument for a trusted proxy that is no address.

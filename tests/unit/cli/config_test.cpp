@@ -76,11 +76,51 @@ TEST(Config, settings_that_contradict_each_other_are_refused) {
     EXPECT_NE(problem_of({{"cors-allow-origin", "*"}}), "");
 }
 
-TEST(Config, a_part_that_this_build_lacks_is_refused_and_not_left_out) {
-    EXPECT_NE(problem_of({}, {{"MONGO_URI", "mongodb://db"}}).find("MongoDB"), std::string::npos);
-    EXPECT_NE(problem_of({}, {{"REDIS_URI", "redis://cache"}}).find("Redis"), std::string::npos);
-    EXPECT_NE(problem_of({}, {{"SENDER_VERIFIED_EMAIL", "a@example.com"}, {"AWS_REGION", "eu-west-1"}}).find("SES"),
+TEST(Config, each_part_is_on_when_its_address_is_set) {
+    const auto embedded = load_config({}, {}, {});
+    EXPECT_FALSE(embedded->config.has_mongo() || embedded->config.has_redis() || embedded->config.has_sqs() ||
+                 embedded->config.has_smtp() || embedded->config.has_ses());
+
+    // The names of the deployments that Waybill takes over, and no other.
+    const auto all = load_config({},
+                                 {{"PORT", "3000"},
+                                  {"DATABASE_URL", "mongodb://db/shop"},
+                                  {"REDIS_URI", "redis://cache"},
+                                  {"JWT_SECRET", "0123456789abcdef0123456789abcdef"},
+                                  {"AWS_ACCESS_KEY_ID", "AKID"},
+                                  {"AWS_SECRET_ACCESS_KEY", "hush"},
+                                  {"AWS_REGION", "eu-west-1"},
+                                  {"SQS_QUEUE_URL", "https://sqs.eu-west-1.amazonaws.com/1/orders"},
+                                  {"SENDER_VERIFIED_EMAIL", "Shop@example.com"}},
+                                 {});
+    ASSERT_TRUE(all) << all.error().detail;
+    const Config& config = all->config;
+    EXPECT_TRUE(config.has_mongo() && config.has_redis() && config.has_sqs() && config.has_ses());
+    EXPECT_EQ(config.mongo.uri, "mongodb://db/shop");
+    EXPECT_EQ(config.mongo.database, "waybill") << "not the URI's path";
+    EXPECT_EQ(config.sqs.region, "eu-west-1");
+    EXPECT_EQ(config.sqs.credentials.secret_access_key, "hush");
+    EXPECT_EQ(config.sqs.visibility, config.work.lease);
+    EXPECT_EQ(config.ses.region, "eu-west-1");
+    EXPECT_EQ(config.mail.from, "shop@example.com");
+    EXPECT_FALSE(config.uses_data_dir());
+}
+
+TEST(Config, smtp_wins_over_ses) {
+    const auto loaded = load_config(
+        {}, {{"SMTP_URL", "smtp://mail"}, {"SENDER_VERIFIED_EMAIL", "a@example.com"}, {"AWS_REGION", "eu-west-1"}}, {});
+    EXPECT_TRUE(loaded->config.has_smtp());
+    EXPECT_FALSE(loaded->config.has_ses());
+}
+
+TEST(Config, parts_that_lack_something_say_what) {
+    const std::string secret = "0123456789abcdef0123456789abcdef";
+    EXPECT_NE(problem_of({}, {{"MONGO_URI", "mongodb://db"}}).find("JWT_SECRET"), std::string::npos);
+    EXPECT_NE(problem_of({{"role", "worker"}}, {{"JWT_SECRET", secret}}).find("MONGO_URI"), std::string::npos);
+    EXPECT_EQ(problem_of({{"role", "worker"}}, {{"MONGO_URI", "mongodb://db"}, {"JWT_SECRET", secret}}), "");
+    EXPECT_NE(problem_of({}, {{"SQS_QUEUE_URL", "http://127.0.0.1:4566/1/orders"}}).find("AWS_REGION"),
               std::string::npos);
+    EXPECT_NE(problem_of({{"queue-long-poll", "20s"}}).find("7s"), std::string::npos);
 }
 
 TEST(Config, rate_limit_auth_zero_switches_the_address_limit_off_too) {
