@@ -74,7 +74,7 @@ TEST(BadInput, bodies_that_are_not_json_are_400) {
                                     std::string{R"({"a":nul})"}}) {
         const Answer refused = shop.http.post("/api/v1/orders", body, shop.customer.auth());
         expect_problem(refused, 400, "malformed-json");
-        if (testing::Test::HasFailure()) FAIL() << "body: " << body;
+        if (::testing::Test::HasFailure()) FAIL() << "body: " << body;
     }
     expect_problem(shop.http.post("/api/v1/orders", "", shop.customer.auth()), 400, "malformed-json");
 }
@@ -129,7 +129,7 @@ TEST(BadInput, json_that_means_no_order_is_422) {
                 R"({"productId":"67c8830b7ef1b848ac52ebec","quantity":6000})")}) {
         const Answer refused = shop.http.post("/api/v1/orders", body, shop.customer.auth());
         expect_problem(refused, 422, "validation-failed");
-        if (testing::Test::HasFailure()) FAIL() << "body: " << body;
+        if (::testing::Test::HasFailure()) FAIL() << "body: " << body;
     }
 }
 
@@ -157,7 +157,7 @@ TEST(BadInput, accounts_that_cannot_be_are_422) {
           R"({"email":["a@b.example"],"password":"secret"})", R"({"email":"a@b.example","password":123456})",
           R"({"email":"a@b.example\u0000","password":"secret"})"}) {
         expect_problem(shop.http.post("/api/v1/auth/register", body), 422, "validation-failed");
-        if (testing::Test::HasFailure()) FAIL() << "body: " << body;
+        if (::testing::Test::HasFailure()) FAIL() << "body: " << body;
     }
     const std::string long_password(129, 'x');
     expect_problem(
@@ -175,7 +175,7 @@ TEST(BadInput, products_and_stock_that_cannot_be_are_422) {
                              R"({"name":"x","price":0.001})", R"({"name":"x","price":10000000000.01})",
                              R"({"name":"x","price":"1"})", R"({"name":"x","price":1,"active":"yes"})"}) {
         expect_problem(shop.http.post("/api/v1/products", body, auth), 422, "validation-failed");
-        if (testing::Test::HasFailure()) FAIL() << "body: " << body;
+        if (::testing::Test::HasFailure()) FAIL() << "body: " << body;
     }
     const std::string stock = "/api/v1/inventory/" + std::string{first_product} + "/bangalore";
     for (const char* body : {R"({"available":-1})", R"({"available":1.5})", R"({"available":1e30})", R"({})"}) {
@@ -195,7 +195,7 @@ TEST(BadInput, queries_that_cannot_be_are_refused) {
                               "limit=1&limit=2", "status=%zz", "status=%ff"}) {
         const Answer refused = shop.http.get("/api/v1/orders?" + std::string{query}, shop.customer.auth());
         expect_problem(refused, 422, "validation-failed");
-        if (testing::Test::HasFailure()) FAIL() << query;
+        if (::testing::Test::HasFailure()) FAIL() << query;
     }
 }
 

@@ -13,6 +13,7 @@
 //   POST /credentials {id, secret, token?, lifetime_ms?}      DELETE /credentials {id}
 //   POST /roles       {lifetime_ms?, failing?}
 //   POST /ses         {identities?, account?}
+//   POST /stop        {service}   refuses connections and cuts those that are there      POST /start {service}
 //   POST /sqs         {service?, action, body}        straight to the emulator, unsigned
 //   GET /state        what each gate accepted and refused
 //   GET /mails        what SES took, as its emulator read it   GET /raw-mails   [{from, to, raw, at}], as it came
@@ -59,6 +60,8 @@ const admin = {
     const Attributes = name.endsWith('.fifo') ? { FifoQueue: 'true', ...attributes } : attributes;
     return { url: (await callSqs(service, 'CreateQueue', { QueueName: name, Attributes }, region)).QueueUrl };
   },
+  'POST /stop': ({ service }) => gates.get(service).close(),
+  'POST /start': async ({ service }) => void (await gates.get(service).listen(gates.get(service).port)),
   'POST /sqs': ({ service = 'sqs', action, body }) => callSqs(service, action, body),
   'POST /faults': ({ service = 'sqs', times = 1, ...fault }) => void gates.get(service).faults.push({ times, ...fault }),
   'DELETE /faults': () => void gates.forEach((gate) => (gate.faults = [])),

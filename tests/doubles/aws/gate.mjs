@@ -61,6 +61,12 @@ export class Gate {
     });
   }
 
+  // Listens again on the same port when it is told to.
+  close() {
+    this.server.close();
+    this.server.closeAllConnections();
+  }
+
   actionOf(request) {
     const target = request.headers['x-amz-target'];
     return target ? target.replace('AmazonSQS.', '') : `${request.method} ${request.url}`;

@@ -1,0 +1,87 @@
+#include "tests/system/production_set.hpp"
+
+#include <boost/json.hpp>
+
+#include <stdexcept>
+
+namespace waybill::system_test {
+
+namespace {
+
+namespace json = boost::json;
+
+const std::string queue_name = "orders";
+constexpr const char* dead_letter_queue = "orders-dead";
+
+// More than --attempts-max, so that the store gives an order up before the queue does.
+const std::string queue_attributes =
+    R"("RedrivePolicy":"{\"deadLetterTargetArn\":\"arn:aws:sqs:us-east-1:000000000000:orders-dead\",\"maxReceiveCount\":20}")";
+
+std::string identity_of(const std::string& raw) {
+    static const std::string name = "X-Waybill-Mail-Id: ";
+    const std::size_t found = raw.find(name);
+    if (found == std::string::npos) return {};
+    const std::size_t begin = found + name.size();
+    return raw.substr(begin, raw.find("\r\n", begin) - begin);
+}
+
+}  // namespace
+
+ProductionSet::Folder::~Folder() {
+    std::error_code ignored;
+    std::filesystem::remove_all(path, ignored);
+}
+
+ProductionSet::ProductionSet(const ProductionOptions& options) {
+    (void)aws_.make_queue("sqs", dead_letter_queue);
+    queue_url_ = aws_.make_queue("sqs", queue_name, queue_attributes);
+    aws_.admin("POST /ses", R"({"identities":{")" + sender + R"(":true}})");
+    const auto make = [&](const std::string& role, std::size_t index) {
+        std::vector<std::string> arguments{"serve", "--role=" + role, "--listen", "127.0.0.1:0"};
+        arguments.insert(arguments.end(), options.flags.begin(), options.flags.end());
+        return std::make_unique<ServerProcess>(folder_.path, role + std::to_string(index), arguments, environment());
+    };
+    for (std::size_t i = 0; i < options.apis; ++i) apis_.push_back(make("api", i));
+    for (std::size_t i = 0; i < options.workers; ++i) workers_.push_back(make("worker", i));
+    for (auto* const group : {&apis_, &workers_}) {
+        for (const auto& process : *group) process->launch();
+    }
+    if (options.seeded && run({"seed"}).exit_status != 0) throw std::runtime_error("waybill seed failed");
+    for (auto* const group : {&apis_, &workers_}) {
+        for (const auto& process : *group) process->await_listening();
+    }
+}
+
+std::vector<std::string> ProductionSet::environment() const {
+    return {"MONGO_URI=" + mongo_.uri(),
+            "REDIS_URL=" + redis_.url(),
+            "JWT_SECRET=0123456789abcdef0123456789abcdef",
+            std::string{"AWS_ACCESS_KEY_ID="} + testing::AwsDoubles::key_id,
+            std::string{"AWS_SECRET_ACCESS_KEY="} + testing::AwsDoubles::secret,
+            std::string{"AWS_REGION="} + testing::AwsDoubles::region,
+            "SQS_QUEUE_URL=" + queue_url_,
+            "SENDER_VERIFIED_EMAIL=" + sender,
+            "AWS_ENDPOINT_URL_SQS=" + aws_.url("sqs"),
+            "AWS_ENDPOINT_URL_SESV2=" + aws_.url("ses")};
+}
+
+ProcessResult ProductionSet::run(const std::vector<std::string>& arguments, const std::string& input) const {
+    return run_waybill(arguments, input, environment());
+}
+
+std::string ProductionSet::call_queue(const std::string& action, const std::string& members) {
+    return aws_.admin("POST /sqs", R"({"action":")" + action + R"(","body":{"QueueUrl":")" + queue_url_ + "\"" +
+                                       (members.empty() ? "" : ",") + members + "}}");
+}
+
+std::vector<SentMail> ProductionSet::mails() const {
+    std::vector<SentMail> mails;
+    const json::value kept = json::parse(aws_.admin("GET /raw-mails"));
+    for (const json::value& mail : kept.as_array()) {
+        const std::string raw{mail.at("raw").as_string()};
+        mails.push_back({identity_of(raw), std::string{mail.at("to").at(0).as_string()}, raw});
+    }
+    return mails;
+}
+
+}  // namespace waybill::system_test
