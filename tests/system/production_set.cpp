@@ -43,13 +43,16 @@ ProductionSet::ProductionSet(const ProductionOptions& options) {
     };
     for (std::size_t i = 0; i < options.apis; ++i) apis_.push_back(make("api", i));
     for (std::size_t i = 0; i < options.workers; ++i) workers_.push_back(make("worker", i));
-    for (auto* const group : {&apis_, &workers_}) {
-        for (const auto& process : *group) process->launch();
-    }
+    for (ServerProcess* process : processes()) process->launch();
     if (options.seeded && run({"seed"}).exit_status != 0) throw std::runtime_error("waybill seed failed");
-    for (auto* const group : {&apis_, &workers_}) {
-        for (const auto& process : *group) process->await_listening();
-    }
+    for (ServerProcess* process : processes()) process->await_listening();
+}
+
+std::vector<ServerProcess*> ProductionSet::processes() const {
+    std::vector<ServerProcess*> all;
+    for (const auto& process : apis_) all.push_back(process.get());
+    for (const auto& process : workers_) all.push_back(process.get());
+    return all;
 }
 
 std::vector<std::string> ProductionSet::environment() const {

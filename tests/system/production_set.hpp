@@ -41,8 +41,7 @@ public:
 
     [[nodiscard]] ServerProcess& api(std::size_t index = 0) { return *apis_.at(index); }
     [[nodiscard]] ServerProcess& worker(std::size_t index = 0) { return *workers_.at(index); }
-    [[nodiscard]] std::size_t api_count() const { return apis_.size(); }
-    [[nodiscard]] std::size_t worker_count() const { return workers_.size(); }
+    [[nodiscard]] std::vector<ServerProcess*> processes() const;
     [[nodiscard]] HttpClient client(std::size_t index = 0) { return HttpClient(api(index).port()); }
 
     // A part that is stopped refuses connections; what it had kept is there when it starts again.
