@@ -29,6 +29,7 @@ Result<SharedMemory> make_shared_memory(const Config& config, Clock& clock, Log&
     if (!redis) return std::unexpected(redis.error());
     memory.cache = redis::make_redis_cache(*redis);
     memory.limiter = redis::make_redis_limiter(*redis, *memory.local_limiter);
+    memory.redis = *std::move(redis);
     return memory;
 }
 

@@ -22,6 +22,7 @@ struct SharedMemory {
     std::unique_ptr<RateLimiter> local_limiter;  // outlives `limiter`
     std::unique_ptr<Cache> cache;
     std::unique_ptr<RateLimiter> limiter;  // null: the local one
+    std::shared_ptr<redis::Redis> redis;   // null without it
     [[nodiscard]] RateLimiter& limits() const { return limiter ? *limiter : *local_limiter; }
 };
 // Errors (validation_failed): the address of Redis.

@@ -102,6 +102,7 @@ struct Application::Parts {
     std::jthread order_thread;
     std::jthread mail_thread;
 
+    [[nodiscard]] std::vector<std::string> degraded() const;
     void make_loops();
     Result<void> bind();
     void start_upkeep();
@@ -110,6 +111,13 @@ struct Application::Parts {
     void join_workers();
     void stop_workers();
 };
+
+std::vector<std::string> Application::Parts::degraded() const {
+    std::vector<std::string> away;
+    if (memory.redis && redis::is_away(*memory.redis)) away.emplace_back("redis");
+    if ((relay && relay->queue_is_away()) || (consumer && consumer->queue_is_away())) away.emplace_back("sqs");
+    return away;
+}
 
 // The loop that takes orders from the store, or the two that pass them through the queue. A relay
 // belongs to every role: where orders are placed it is woken at once, and elsewhere it sends again.
@@ -133,6 +141,7 @@ Result<void> Application::Parts::bind() {
                                                                   ? std::span<const std::span<const http::Route>>(all)
                                                                   : std::span<const std::span<const http::Route>>{};
     // What waits for a network must not be waited for on an I/O thread.
+    services.degraded = [this] { return degraded(); };
     const http::Router::Options options{.store_reads_inline = !config.has_mongo() && !config.has_redis(),
                                         .limits_inline = !config.has_redis()};
     router = std::make_unique<http::Router>(options, services, api, http::probe_routes());

@@ -50,6 +50,7 @@ struct Services {
     Metrics& metrics;
     const EdgeOptions& edge;
     const std::atomic<bool>& draining;
+    std::function<std::vector<std::string>()> degraded{};  // parts that are away and not needed; empty: none are
 };
 
 struct Exchange {

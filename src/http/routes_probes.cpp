@@ -23,7 +23,11 @@ Response get_readiness(const Services& services, const Exchange& exchange) {
         return problem(exchange.request, Error{ErrorCode::unavailable, "The store does not answer."});
     }
     JsonWriter json;
-    json.begin_object().name("status").string("ready").name("degraded").begin_array().end_array().end_object();
+    json.begin_object().name("status").string("ready").name("degraded").begin_array();
+    if (services.degraded) {
+        for (const std::string& part : services.degraded()) json.string(part);
+    }
+    json.end_array().end_object();
     return json_response(200, json);
 }
 

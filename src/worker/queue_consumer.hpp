@@ -36,6 +36,9 @@ public:
     // takes longer).
     void run(const std::stop_token& stop, Milliseconds drain_max);
 
+    // Whether the queue did not answer when it was last asked. From any thread.
+    [[nodiscard]] bool queue_is_away() const { return receive_outage_.is_on(); }
+
 private:
     void run_receiver(const std::stop_token& stop);
     void run_answerer(const std::stop_token& stop);

@@ -42,6 +42,9 @@ public:
     // Until a stop is requested; woken by orders that were placed in this process.
     void run(std::stop_token stop);
 
+    // Whether the queue did not take what was last sent. From any thread.
+    [[nodiscard]] bool queue_is_away() const { return queue_outage_.is_on(); }
+
 private:
     struct Sent {
         std::size_t accepted = 0;

@@ -29,6 +29,12 @@ TEST_F(ProbeRoutes, readyz_is_503_while_draining_or_without_the_store) {
     }
 }
 
+TEST_F(ProbeRoutes, readyz_names_what_is_away_and_not_needed) {
+    services.degraded = [] { return std::vector<std::string>{"redis", "sqs"}; };
+    EXPECT_EQ(get("/readyz").status, 200);
+    EXPECT_EQ(get("/readyz").body, R"({"status":"ready","degraded":["redis","sqs"]})");
+}
+
 TEST_F(ProbeRoutes, metrics_are_here_unless_they_have_their_own_address) {
     place(customer);
     const Response response = get("/metrics");
