@@ -1,6 +1,7 @@
 #include "adapters/sqlite/order_journal.hpp"
 
 #include <algorithm>
+#include <map>
 #include <stdexcept>
 #include <zlib.h>
 
@@ -64,9 +65,14 @@ std::uint32_t checksum_of(std::string_view bytes) {
         ::crc32_z(0, reinterpret_cast<const unsigned char*>(bytes.data()), static_cast<z_size_t>(bytes.size())));
 }
 
-std::string make_record(std::uint64_t sequence, std::span<const std::string> orders) {
+std::size_t size_of(std::span<const std::string> orders) {
     std::size_t size = 0;
     for (const std::string& order : orders) size += sizeof(std::uint32_t) + order.size();
+    return size;
+}
+
+std::string make_record(std::uint64_t sequence, std::span<const std::string> orders) {
+    const std::size_t size = size_of(orders);
     std::string record;
     record.reserve(head_size + size);
     put(record, record_mark);
@@ -104,6 +110,27 @@ std::optional<std::string> read_record(VfsFile& file, std::uint64_t at) {
     return record;
 }
 
+void visit_orders(const std::string& record, const std::function<void(JournaledOrder)>& visit) {
+    const Head head = *read_head(record);
+    std::string_view rest = std::string_view(record).substr(head_size);
+    for (std::uint32_t i = 0; i < head.orders; ++i) {
+        const std::optional<std::string_view> bytes = take_sized(rest);
+        std::optional<JournaledOrder> order = bytes ? decode_journaled(head.sequence + i, *bytes) : std::nullopt;
+        if (!order) throw std::runtime_error("a record of the order journal cannot be read");
+        visit(*std::move(order));
+    }
+}
+
+void visit_records(VfsFile& file, std::uint64_t at, std::uint64_t end,
+                   const std::function<void(JournaledOrder)>& visit) {
+    while (at < end) {
+        const std::optional<std::string> record = read_record(file, at);
+        if (!record) return;
+        visit_orders(*record, visit);
+        at += record->size();
+    }
+}
+
 }  // namespace
 
 std::string encode_journaled(const Order& order, const std::optional<IdempotencyKey>& idempotency) {
@@ -132,31 +159,32 @@ std::optional<JournaledOrder> decode_journaled(std::uint64_t sequence, std::stri
     return journaled;
 }
 
-OrderJournal::OrderJournal(std::filesystem::path file) : path_(std::move(file)) { reopen(); }
+OrderJournal::OrderJournal(std::filesystem::path file, std::uint64_t half_bytes)
+    : path_(std::move(file)), half_bytes_(half_bytes) {
+    reopen();
+}
 
 void OrderJournal::reopen() {
     file_.reset();
     file_ = std::make_unique<VfsFile>(path_);
     size_ = file_->size();
+    half_ = 0;
+    newest_ = {};
     end_ = 0;
 }
 
 void OrderJournal::replay(const std::function<void(JournaledOrder)>& visit) {
-    std::uint64_t at = 0;
-    while (const std::optional<std::string> record = read_record(*file_, at)) {
-        const Head head = *read_head(*record);
-        std::string_view rest = std::string_view(*record).substr(head_size);
-        for (std::uint32_t i = 0; i < head.orders; ++i) {
-            const std::optional<std::string_view> bytes = take_sized(rest);
-            std::optional<JournaledOrder> order = bytes ? decode_journaled(head.sequence + i, *bytes) : std::nullopt;
-            if (!order) throw std::runtime_error("a record of the order journal cannot be read");
-            visit(*std::move(order));
-        }
-        at += record->size();
+    std::map<std::uint64_t, std::uint64_t> halves;  // where each begins, by its first number
+    for (const std::size_t half : {0u, 1u}) {
+        const std::optional<std::string> first = read_record(*file_, front(half));
+        if (first) halves.emplace(read_head(*first)->sequence, front(half));
     }
+    for (const auto& [sequence, at] : halves) visit_records(*file_, at, at + half_bytes_, visit);
 }
 
 OrderJournal::Outcome OrderJournal::append(std::uint64_t sequence, std::span<const std::string> orders) {
+    if (!has_room_for(orders)) throw std::length_error("a batch does not fit into the order journal");
+    newest_[half_] = sequence + orders.size() - 1;
     const std::string record = make_record(sequence, orders);
     int code = make_room(end_ + record.size());
     // A full disk writes less than the whole record, and what is not whole is not in the journal.
@@ -167,6 +195,15 @@ OrderJournal::Outcome OrderJournal::append(std::uint64_t sequence, std::span<con
     if (code != SQLITE_OK) return Outcome::in_doubt;
     end_ += record.size();
     return Outcome::durable;
+}
+
+bool OrderJournal::has_room_for(std::span<const std::string> orders) const {
+    return end_ + head_size + size_of(orders) <= front(half_) + half_bytes_;
+}
+
+void OrderJournal::turn() {
+    half_ = 1 - half_;
+    end_ = front(half_);
 }
 
 int OrderJournal::make_room(std::uint64_t end) {
@@ -180,7 +217,7 @@ int OrderJournal::make_room(std::uint64_t end) {
 
 void OrderJournal::clear() {
     if (file_->truncate(0) == SQLITE_OK) size_ = 0;
-    end_ = 0;
+    start_over();
 }
 
 }  // namespace waybill::sqlite

@@ -1,11 +1,12 @@
 // The journal of placed orders: what makes an order durable before it is in the tables.
 //
 // One record for each batch, written and synced at once. Orders are numbered for as long as the
-// database lives, and the tables know the newest that they hold. So nothing is ever erased: a journal
-// whose orders are all in the tables starts over at its front, and what the earlier round left behind
-// that has numbers which the tables hold.
+// database lives, and the tables know the newest that they hold. So nothing is ever erased: the file
+// has two halves, one is written while the tables take what is in the other, and what an earlier round
+// left behind has numbers which the tables hold.
 #pragma once
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <filesystem>
@@ -42,19 +43,27 @@ public:
         in_doubt,     // the batch may be in the journal or not
     };
 
-    // Throws SqliteError.
-    explicit OrderJournal(std::filesystem::path file);
+    // `half_bytes` belongs to the file for as long as there are orders in it. Throws SqliteError.
+    OrderJournal(std::filesystem::path file, std::uint64_t half_bytes);
 
-    // Calls `visit` with each order from the front of the file to the first record that is not whole.
-    // Throws SqliteError, and std::runtime_error for a record that is whole
+    // Calls `visit` with each order, in the order of their numbers; each half ends with the first
+    // record that is not whole. Throws SqliteError, and std::runtime_error for a record that is whole
     // but cannot be read.
     void replay(const std::function<void(JournaledOrder)>& visit);
 
-    // `orders` are the bytes of encode_journaled; the first has the number `sequence`.
+    // `orders` are the bytes of encode_journaled; the first has the number `sequence`. The half must
+    // have room for them, and never changes under orders that the tables lack.
     [[nodiscard]] Outcome append(std::uint64_t sequence, std::span<const std::string> orders);
+    [[nodiscard]] bool has_room_for(std::span<const std::string> orders) const;
 
-    // The next record is written at the front: everything so far is in the tables.
-    void start_over() { end_ = 0; }
+    // The number of the newest order in the half that is not written; 0: none of this process.
+    [[nodiscard]] std::uint64_t newest_of_other_half() const { return newest_[1 - half_]; }
+
+    // The next record goes to the front of the other half, whose orders are in the tables.
+    void turn();
+
+    // The next record goes to the front of this half: every order is in the tables.
+    void start_over() { end_ = front(half_); }
 
     // The same on a file opened anew, after doubt. Throws SqliteError.
     void reopen();
@@ -62,13 +71,15 @@ public:
     // Gives the space back. An error leaves the file as it is, which is harmless.
     void clear();
 
-    [[nodiscard]] std::uint64_t bytes() const { return end_; }
-
 private:
+    [[nodiscard]] std::uint64_t front(std::size_t half) const { return half * half_bytes_; }
     [[nodiscard]] int make_room(std::uint64_t end);
 
     const std::filesystem::path path_;
+    const std::uint64_t half_bytes_;
     std::unique_ptr<VfsFile> file_;
+    std::size_t half_ = 0;
+    std::array<std::uint64_t, 2> newest_{};
     std::uint64_t end_ = 0;   // where the next record goes
     std::uint64_t size_ = 0;  // of the file
 };

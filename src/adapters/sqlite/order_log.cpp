@@ -91,7 +91,7 @@ std::filesystem::path journal_file(const std::filesystem::path& data_dir) { retu
 
 Result<std::unique_ptr<OrderLog>> OrderLog::open(const SqliteOptions& options, Database& database, WriteQueue& writes,
                                                  Log& log) {
-    auto journal = std::make_unique<OrderJournal>(journal_file(options.data_dir));
+    auto journal = std::make_unique<OrderJournal>(journal_file(options.data_dir), options.journal_half_bytes);
     const std::uint64_t absorbed = select_version(database.writer()).absorbed;
     const Result<std::vector<FreshOrder>> missing = read_missing(*journal, options.data_dir, absorbed);
     if (!missing) return std::unexpected(missing.error());
@@ -144,11 +144,8 @@ std::vector<Result<PlacedOrder>> OrderLog::place(std::size_t orders, const Plan&
 Result<void> OrderLog::make_ready(std::size_t orders) {
     const std::size_t others_max = options_.fresh_orders_max - std::min(orders, options_.fresh_orders_max);
     if (Result<void> room = fresh_.wait_for_room(others_max, options_.write_deadline); !room) return room;
-    const bool must_start_over = !is_trusted_ || journal_->bytes() > options_.journal_bytes_max;
-    if (must_start_over) {
-        if (Result<void> taken = wait_until_absorbed(); !taken) return taken;
-    }
     if (!is_trusted_) {
+        if (Result<void> taken = wait_until_absorbed(); !taken) return taken;
         journal_->reopen();
         is_trusted_ = true;
         log_.write(LogLevel::info, "order-journal-opened-again", {});
@@ -163,6 +160,11 @@ Result<void> OrderLog::store(const PlannedBatch& batch) {
     records.reserve(batch.accepted.size());
     for (const FreshOrder& placed : batch.accepted) {
         records.push_back(encode_journaled(placed->order, placed->idempotency));
+    }
+    if (!journal_->has_room_for(records)) {
+        // The half before this one; the tables have taken it long since.
+        if (Result<void> taken = wait_for(journal_->newest_of_other_half()); !taken) return taken;
+        journal_->turn();
     }
     const OrderJournal::Outcome outcome = journal_->append(next_sequence_, records);
     if (outcome == OrderJournal::Outcome::not_written) {

@@ -29,8 +29,8 @@ struct SqliteOptions {
     // Orders that are durable in the journal and not in the tables yet; more wait.
     std::size_t fresh_orders_max = 16'384;
 
-    // A longer journal starts over, once the tables hold everything in it.
-    std::uint64_t journal_bytes_max = 32u << 20;
+    // The journal has two halves of this size. Part of its format: a data directory keeps it.
+    std::uint64_t journal_half_bytes = 16u << 20;
 
     // Called once, from any thread, when the disk failed to sync again after everything was opened
     // anew: the process should end. The store answers `unavailable` from then on.

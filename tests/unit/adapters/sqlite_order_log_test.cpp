@@ -336,14 +336,51 @@ TEST_F(SqliteOrderLog, no_more_than_so_many_are_on_their_way_to_the_tables) {
     EXPECT_EQ(available(*store), 994);
 }
 
-TEST_F(SqliteOrderLog, a_long_journal_starts_over) {
-    options_.journal_bytes_max = 1'000;
+TEST_F(SqliteOrderLog, the_journal_is_written_in_turns_and_never_grows_beyond_its_halves) {
+    options_.journal_half_bytes = 1'000;
     const StorePtr store = open();
     stock_up(*store);
-    for (int i = 0; i < 100; ++i) ASSERT_TRUE(place(*store, "o" + std::to_string(i)));
-    const std::string journal = bytes_of(journal_file(data_dir()));
-    EXPECT_LT(journal.find_last_not_of('\0'), 2'000u);
-    EXPECT_EQ(available(*store), 800);
+    // Where the tables keep up, every order begins at the front; a fast crowd fills the halves.
+    for (int round = 1; round <= 20; ++round) {
+        auto held = std::make_unique<HeldTables>(*store);
+        for (int i = 0; i < 12; ++i) ASSERT_TRUE(place(*store, "o" + std::to_string(round * 100 + i)));
+        held.reset();
+        ASSERT_EQ(available(*store), 1'000 - round * 24);
+    }
+    EXPECT_LE(bytes_of(journal_file(data_dir())).find_last_not_of('\0'), 2'000u);
+}
+
+// One half is full and the other begun; nothing is in the tables.
+TEST_F(SqliteOrderLog, a_crash_loses_nothing_of_either_half) {
+    options_.journal_half_bytes = 1'000;
+    const StorePtr store = open();
+    stock_up(*store);
+    const HeldTables held(*store);
+    for (int i = 0; i < 12; ++i) ASSERT_TRUE(place(*store, "o" + std::to_string(i)));
+    ASSERT_GT(bytes_of(journal_file(data_dir())).find_last_not_of('\0'), 1'000u) << "the second half is in use";
+    const Result<StorePtr> next = open_at(copy_of_disk());
+    ASSERT_TRUE(next) << next.error().detail;
+    EXPECT_EQ(log_.events_named("orders-recovered").front().fields.at("orders"), "12");
+    EXPECT_EQ(available(**next), 976);
+}
+
+TEST_F(SqliteOrderLog, a_half_is_not_written_over_while_the_tables_lack_its_orders) {
+    options_.journal_half_bytes = 1'000;
+    options_.write_deadline = Milliseconds{20};
+    const StorePtr store = open();
+    stock_up(*store);
+    auto held = std::make_unique<HeldTables>(*store);
+    int placed = 0;
+    while (placed < 100 && place(*store, "o" + std::to_string(placed))) ++placed;
+    ASSERT_LT(placed, 100);
+    EXPECT_EQ(place(*store, "never").error().code, ErrorCode::unavailable);
+    const Result<StorePtr> next = open_at(copy_of_disk());
+    ASSERT_TRUE(next) << next.error().detail;
+    EXPECT_EQ(available(**next), 1'000 - 2 * placed);
+    held.reset();
+    while (!place(*store, "later")) {
+    }
+    EXPECT_EQ(available(*store), 1'000 - 2 * placed - 2);
 }
 
 TEST_F(SqliteOrderLog, a_failed_sync_leaves_the_outcome_unknown_and_the_order_placed) {
