@@ -56,6 +56,7 @@ Metrics::Metrics()
       dead_letters(add_counter(registry, "waybill_dead_letters_total", "Work items kept as dead letters.")),
       mails_sent(add_counter(registry, "waybill_mails_sent_total", "Mails that their carrier accepted.")),
       work_in_flight(add_gauge(registry, "waybill_work_in_flight", "Work items being tried.")),
+      store_commands(add_counter(registry, "waybill_store_commands_total", "Commands sent to MongoDB.")),
       cache_hits(add_counter(registry, "waybill_cache_hits_total", "Reads answered by the cache.")),
       cache_misses(add_counter(registry, "waybill_cache_misses_total", "Reads that the cache could not answer.")) {}
 

@@ -43,6 +43,8 @@ public:
     prometheus::Counter& dead_letters;
     prometheus::Counter& mails_sent;
     prometheus::Gauge& work_in_flight;
+    // the store on MongoDB
+    prometheus::Counter& store_commands;
     // cache
     prometheus::Counter& cache_hits;
     prometheus::Counter& cache_misses;

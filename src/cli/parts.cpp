@@ -4,8 +4,13 @@
 
 namespace waybill::cli {
 
-Result<std::unique_ptr<Store>> open_store(const Config& config, Clock& clock, Log& log, FatalStoreError on_fatal) {
-    if (config.has_mongo()) return mongo::open_mongo_store(config.mongo, clock, log);
+Result<std::unique_ptr<Store>> open_store(const Config& config, Clock& clock, Log& log, Metrics& metrics,
+                                          FatalStoreError on_fatal) {
+    if (config.has_mongo()) {
+        mongo::MongoOptions options = config.mongo;
+        options.on_command = [&metrics] { metrics.store_commands.Increment(); };
+        return mongo::open_mongo_store(options, clock, log);
+    }
     sqlite::SqliteOptions options = config.store;
     options.on_fatal = std::move(on_fatal);
     return sqlite::open_sqlite_store(options, clock, log);

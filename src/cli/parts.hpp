@@ -14,7 +14,7 @@
 namespace waybill::cli {
 
 // MongoDB where it is addressed, else the embedded store. Errors: one sentence for a person.
-[[nodiscard]] Result<std::unique_ptr<Store>> open_store(const Config& config, Clock& clock, Log& log,
+[[nodiscard]] Result<std::unique_ptr<Store>> open_store(const Config& config, Clock& clock, Log& log, Metrics& metrics,
                                                         FatalStoreError on_fatal);
 
 // Cache and rate limiter; on Redis with the local ones behind it.

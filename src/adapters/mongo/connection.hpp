@@ -141,9 +141,9 @@ private:
     };
     using Pool = std::unique_ptr<mongoc_client_pool_t, Destroy>;
 
-    ConnectionPool(Pool pool, std::string hosts, std::string database)
-        : pool_(std::move(pool)), hosts_(std::move(hosts)), database_(std::move(database)) {}
+    ConnectionPool(Pool pool, std::string hosts, const MongoOptions& options);
 
+    std::function<void()> on_command_;  // outlives the pool, which calls it
     Pool pool_;
     std::string hosts_;
     std::string database_;

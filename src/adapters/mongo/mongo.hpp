@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <string>
 
@@ -38,6 +39,9 @@ struct MongoOptions {
     // The server deletes what a sweep has not deleted by then.
     Milliseconds idempotency_ttl{172'800'000};  // after it was written
     Milliseconds session_ttl{86'400'000};       // after it expired
+
+    // Called for each command that is sent, from any thread; must not block.
+    std::function<void()> on_command{};
 };
 
 // Connects, refuses what cannot keep the promises of the Store, makes collections and indexes.

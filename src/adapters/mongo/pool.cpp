@@ -93,7 +93,18 @@ Result<std::unique_ptr<ConnectionPool>> ConnectionPool::make(const MongoOptions&
                         " cannot be used: check TLS files, authMechanism and replicaSet.");
     }
     mongoc_client_pool_set_error_api(pool.get(), MONGOC_ERROR_API_VERSION_2);
-    return std::unique_ptr<ConnectionPool>(new ConnectionPool(std::move(pool), hosts_of(uri.get()), options.database));
+    return std::unique_ptr<ConnectionPool>(new ConnectionPool(std::move(pool), hosts_of(uri.get()), options));
+}
+
+ConnectionPool::ConnectionPool(Pool pool, std::string hosts, const MongoOptions& options)
+    : on_command_(options.on_command), pool_(std::move(pool)), hosts_(std::move(hosts)), database_(options.database) {
+    if (!on_command_) return;
+    mongoc_apm_callbacks_t* const callbacks = mongoc_apm_callbacks_new();
+    mongoc_apm_set_command_started_cb(callbacks, [](const mongoc_apm_command_started_t* event) {
+        (*static_cast<std::function<void()>*>(mongoc_apm_command_started_get_context(event)))();
+    });
+    mongoc_client_pool_set_apm_callbacks(pool_.get(), callbacks, &on_command_);
+    mongoc_apm_callbacks_destroy(callbacks);
 }
 
 Result<Connection> ConnectionPool::take() {

@@ -1,4 +1,6 @@
 // What a batch costs, and what its commands say about durability.
+#include <atomic>
+
 #include "tests/unit/adapters/mongo_fixture.hpp"
 
 namespace waybill::testing {
@@ -38,6 +40,16 @@ TEST_F(MongoCommands, placing_costs_the_same_for_any_number_of_orders) {
     EXPECT_EQ(server.commands("insert", "orders"), 1u);
     EXPECT_EQ(server.commands("insert", "work"), 1u);
     EXPECT_EQ(server.commands("commitTransaction"), 1u);
+}
+
+TEST_F(MongoCommands, every_command_is_counted) {
+    std::atomic<std::size_t> counted = 0;
+    waybill::mongo::MongoOptions counting = options();
+    counting.on_command = [&] { ++counted; };
+    store = open(counting);
+    counted = 0;
+    const std::size_t seen = commands_to_place(3, "some");
+    EXPECT_EQ(counted, seen);
 }
 
 TEST_F(MongoCommands, refusals_and_orders_without_a_location_cost_no_more_than_two) {
