@@ -135,6 +135,7 @@ const std::vector<std::string> hasty_mail{"--mail-deadline",    "200ms", "--work
                                           "--work-backoff-max", "50ms",  "--work-poll-every",  "20ms"};
 
 TEST(DeadLetters, of_mails_are_listed_requeued_and_discarded_over_http) {
+    WAYBILL_EMBEDDED_ONLY("blocks the mail folder of a data directory");
     Shop shop(hasty_mail);
     const Customer admin = shop.make_admin();
     BlockedMail mail(shop);
@@ -163,6 +164,7 @@ TEST(DeadLetters, of_mails_are_listed_requeued_and_discarded_over_http) {
 }
 
 TEST(DeadLetters, are_handled_by_commands_beside_the_running_server) {
+    WAYBILL_EMBEDDED_ONLY("blocks the mail folder of a data directory");
     Shop shop(hasty_mail);
     const Customer admin = shop.make_admin();
     const std::string folder = shop.data_dir().string();
@@ -191,10 +193,8 @@ TEST(DeadLetters, are_handled_by_commands_beside_the_running_server) {
 
 TEST(Commands, write_beside_the_running_server) {
     Shop shop;
-    const std::string folder = shop.data_dir().string();
     const auto create = [&](const std::string& email, const std::string& password) {
-        return run_waybill({"user", "create", "--data-dir", folder, "--email", email, "--name", "Eve"},
-                           password + "\n");
+        return shop.run({"user", "create", "--email", email, "--name", "Eve"}, password + "\n");
     };
     const ProcessResult made = create("eve@example.com", "secret");
     EXPECT_EQ(made.exit_status, 0) << made.err;
@@ -207,13 +207,14 @@ TEST(Commands, write_beside_the_running_server) {
     EXPECT_TRUE(twice.err.starts_with("waybill: ")) << twice.err;
     EXPECT_EQ(create("adam@example.com", "short").exit_status, 1);
     EXPECT_EQ(create("nonsense", "secret").exit_status, 1);
-    const ProcessResult seeded = run_waybill({"seed", "--data-dir", folder});
+    const ProcessResult seeded = shop.run({"seed"});
     EXPECT_EQ(seeded.exit_status, 0) << seeded.err;
     EXPECT_NE(seeded.out.find("left alone"), std::string::npos) << seeded.out;
     EXPECT_EQ(shop.client().get("/readyz").status, 200);
 }
 
 TEST(Commands, seed_fills_an_empty_catalogue) {
+    WAYBILL_EMBEDDED_ONLY("about a second data directory");
     Shop shop;
     const std::string folder = (shop.data_dir() / "other").string();
     const ProcessResult seeded = run_waybill({"seed", "--data-dir", folder});
@@ -222,6 +223,7 @@ TEST(Commands, seed_fills_an_empty_catalogue) {
 }
 
 TEST(Stats, tell_work_counts_and_rates) {
+    WAYBILL_EMBEDDED_ONLY("each process counts what it did itself");
     Shop shop;
     const Customer customer = shop.register_customer();
     const Customer admin = shop.make_admin();

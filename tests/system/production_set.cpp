@@ -13,6 +13,8 @@ namespace json = boost::json;
 const std::string queue_name = "orders";
 constexpr const char* dead_letter_queue = "orders-dead";
 
+constexpr std::size_t connections_to_redis = 2;  // --redis-connections
+
 // More than --attempts-max, so that the store gives an order up before the queue does.
 const std::string queue_attributes =
     R"("RedrivePolicy":"{\"deadLetterTargetArn\":\"arn:aws:sqs:us-east-1:000000000000:orders-dead\",\"maxReceiveCount\":20}")";
@@ -46,6 +48,12 @@ ProductionSet::ProductionSet(const ProductionOptions& options) {
     for (ServerProcess* process : processes()) process->launch();
     if (options.seeded && run({"seed"}).exit_status != 0) throw std::runtime_error("waybill seed failed");
     for (ServerProcess* process : processes()) process->await_listening();
+    // They serve before they have reached Redis, and until then each counts and caches for itself.
+    const std::size_t connections = connections_to_redis * processes().size() + 1;  // and redis-cli's own
+    const std::string connected = "connected_clients:" + std::to_string(connections) + "\r\n";
+    if (!eventually([&] { return redis_.command({"INFO", "clients"}).find(connected) != std::string::npos; })) {
+        throw std::runtime_error("not every process has reached Redis: " + redis_.command({"INFO", "clients"}));
+    }
 }
 
 std::vector<ServerProcess*> ProductionSet::processes() const {

@@ -33,9 +33,11 @@ bool configures_waybill(std::string_view name) {
     return name.starts_with("AWS_") || name.starts_with("WAYBILL_") || name.starts_with("JWT_");
 }
 
-// Ours, without what configures Waybill, and `more`.
+// Ours, without what configures Waybill, and `more`. A process that is killed would leave the counters
+// of MongoDB's driver in shared memory, and the next one of that id would complain about them.
 std::vector<std::string> environment_with(const std::vector<std::string>& more) {
     std::vector<std::string> entries = more;
+    entries.emplace_back("MONGOC_DISABLE_SHM=1");
     for (char** entry = environ; *entry != nullptr; ++entry) {
         const std::string_view text = *entry;
         if (!configures_waybill(text.substr(0, text.find('=')))) entries.emplace_back(text);

@@ -3,6 +3,7 @@
 
 #include <sys/types.h>
 
+#include <atomic>
 #include <cstdint>
 #include <filesystem>
 #include <functional>
@@ -70,7 +71,7 @@ private:
     std::vector<std::string> arguments_;
     std::vector<std::string> environment_;
     int output_ = -1;
-    std::uint16_t port_ = 0;
+    std::atomic<std::uint16_t> port_ = 0;  // asked for by customers while it starts again
     pid_t pid_ = -1;
 };
 

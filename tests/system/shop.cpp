@@ -40,6 +40,8 @@ Parts parts_of_tests() {
 Shop::Shop(Parts parts, std::vector<std::string> flags) : root_(make_folder()), data_dir_(root_ / "data") {
     flags = with_defaults(std::move(flags), {{"--rate-limit-auth", "0"}, {"--rate-limit-api", "0"}});
     if (parts == Parts::production) {
+        // A busy machine is no reason to count and cache in each process.
+        flags = with_defaults(std::move(flags), {{"--redis-call-timeout", "2s"}});
         set_ = std::make_unique<ProductionSet>(ProductionOptions{.flags = flags});
         return;
     }

@@ -1,5 +1,7 @@
-// A real server process on a free port with a data directory of its own, and its customers.
+// A shop of real server processes on free ports, with a store of its own, and its customers.
 #pragma once
+
+#include <gtest/gtest.h>
 
 #include <sys/types.h>
 
@@ -30,6 +32,10 @@ inline const std::string demo_order =
 // shop that does not say is on the production set.
 enum class Parts { embedded, production };
 [[nodiscard]] Parts parts_of_tests();
+
+// First in a test that only the embedded parts can pass.
+#define WAYBILL_EMBEDDED_ONLY(reason) \
+    if (::waybill::system_test::parts_of_tests() == ::waybill::system_test::Parts::production) GTEST_SKIP() << (reason)
 
 // Serves until it is destroyed. Limits are off unless `flags` set them. On the production set its
 // process is the first one of --role=api; `flags` are told to all.

@@ -105,6 +105,7 @@ TEST(Stock, is_conserved_under_orders_cancels_refusals_and_restocks) {
 }
 
 TEST(Stock, comes_back_once_for_a_cancelled_order) {
+    WAYBILL_EMBEDDED_ONLY("two workers have a place each");
     FulfilmentServer service;
     service.hold();
     Shop shop(service.flags({"--fulfilment-in-flight-max", "1", "--fulfilment-timeout", "14s"}));
