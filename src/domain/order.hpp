@@ -1,6 +1,7 @@
 // An order and its life: Pending -> Processing -> Processed | Failed, and Pending -> Cancelled.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -49,6 +50,9 @@ struct Order {
     std::string reason{};                      // why it failed or was cancelled; may be empty
 
     [[nodiscard]] TimePoint updated_at() const { return finished_at.value_or(processing_at.value_or(created_at)); }
+    // When a change that happens now is said to have happened: a clock that was set back, or is
+    // another machine's, must not let an order end before it began.
+    [[nodiscard]] TimePoint changed_at(TimePoint now) const { return std::max(now, updated_at()); }
     bool operator==(const Order&) const = default;
 };
 

@@ -26,6 +26,25 @@ TEST_P(StoreSettle, a_processed_order_keeps_its_stock) {
     EXPECT_EQ(depth(WorkKind::send_mail), 1);
 }
 
+// A clock is set back, or another process has read the primary's a little differently.
+TEST_P(StoreSettle, no_state_is_older_than_the_one_before_it) {
+    add_product("tea", 100, 10);
+    must_place("o-1", {{"tea", 1}});
+    must_place("o-2", {{"tea", 1}});
+    const TimePoint placed_at = order_of("o-1").created_at;
+    clock.jump_wall(Milliseconds{-70});
+    const Order cancelled = must(store.cancel_order(OrderId{"o-2"}, ada));
+    EXPECT_EQ(cancelled.finished_at, placed_at);
+    EXPECT_EQ(order_of("o-2"), cancelled);
+    clock.jump_wall(Milliseconds{70});
+    const ClaimedWork work = claim_only();
+    const TimePoint claimed_at = clock.now();
+    clock.jump_wall(Milliseconds{-70});
+    must(settle(work, true));
+    EXPECT_EQ(order_of("o-1").processing_at, claimed_at);
+    EXPECT_EQ(order_of("o-1").finished_at, claimed_at);
+}
+
 TEST_P(StoreSettle, a_failed_order_gives_its_stock_back_once) {
     add_product("tea", 100, 10);
     add_product("cup", 100, 10);

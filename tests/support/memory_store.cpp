@@ -76,8 +76,8 @@ void MemoryStore::return_stock(const Order& order) {
 
 void MemoryStore::finish(Order& order, OrderStatus status, std::string reason, TimePoint now) {
     if (!may_become(order.status, status)) throw std::logic_error("an order would go a forbidden way");
+    order.finished_at = order.changed_at(now);
     order.status = status;
-    order.finished_at = now;
     order.reason = std::move(reason);
     if (status != OrderStatus::processed) return_stock(order);
 

@@ -57,7 +57,7 @@ ClaimedWork MemoryStore::claim(WorkItem& item, Milliseconds lease, TimePoint now
     Order& order = orders_.at(item.order_id);
     if (item.kind == WorkKind::process_order && order.status == OrderStatus::pending) {
         order.status = OrderStatus::processing;
-        order.processing_at = now;
+        order.processing_at = order.changed_at(now);
     }
     ClaimedWork claimed;
     claimed.lease = {item.id, item.epoch};

@@ -44,10 +44,9 @@ Result<void> MongoStore::prepare() {
     if (!connection) return std::unexpected(connection.error());
     for (int tries = 1;; ++tries) {
         try {
-            const SteadyTime asked_at = clock_.steady_now();
             const Document hello = connection->hello();
             if (Result<void> usable = check_deployment(hello, pool_->hosts()); !usable) return usable;
-            transactions_.time().learn(hello, asked_at);
+            (void)transactions_.time().now(*connection);  // asked for before the first order
             return prepare_schema(*connection, options_);
         } catch (const MongoError& error) {
             if (tries < open_tries_max && passes_soon(error)) {

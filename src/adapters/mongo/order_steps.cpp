@@ -74,10 +74,11 @@ void StockMoves::write(Transaction& transaction) const {
 
 void Endings::finish(Order& order, OrderStatus status, const std::string& reason) {
     require(may_become(order.status, status), "an order would go a forbidden way");
+    const TimePoint at = order.changed_at(transaction_.now);
     orders_.add(order.id.text, doc("status", to_text(order.status)),
-                doc("$set", doc("status", to_text(status), "finished_at", transaction_.now, "reason", reason)));
+                doc("$set", doc("status", to_text(status), "finished_at", at, "reason", reason)));
     order.status = status;
-    order.finished_at = transaction_.now;
+    order.finished_at = at;
     order.reason = reason;
     if (status != OrderStatus::processed) {
         for (const OrderLine& line : order.lines) stock_.add(line.product_id, order.location, line.quantity);

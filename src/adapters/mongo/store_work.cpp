@@ -103,10 +103,11 @@ std::optional<ClaimedWork> Claiming::claim(WorkItem& item) {
 }
 
 void Claiming::start(Order& order) {
+    const TimePoint at = order.changed_at(transaction_.now);
     started_.add(order.id.text, doc("status", to_text(OrderStatus::pending)),
-                 doc("$set", doc("status", to_text(OrderStatus::processing), "processing_at", transaction_.now)));
+                 doc("$set", doc("status", to_text(OrderStatus::processing), "processing_at", at)));
     order.status = OrderStatus::processing;
-    order.processing_at = transaction_.now;
+    order.processing_at = at;
 }
 
 // Its stock stays taken, since nobody knows it.

@@ -60,12 +60,13 @@ void bury(Transaction& transaction, const WorkItem& item, const std::string& rea
 
 void finish_order(Transaction& transaction, Order& order, OrderStatus status, const std::string& reason) {
     require(may_become(order.status, status), "an order would go a forbidden way");
+    const TimePoint at = order.changed_at(transaction.now);
     const std::int64_t changed = transaction.db.run(
         "UPDATE orders SET status = ?2, finished_at = ?3, reason = ?4 WHERE order_id = ?1 AND status = ?5", order.id,
-        status, transaction.now, reason, order.status);
+        status, at, reason, order.status);
     require(changed == 1, "an order is not in the state that was read");
     order.status = status;
-    order.finished_at = transaction.now;
+    order.finished_at = at;
     order.reason = reason;
     if (status != OrderStatus::processed) return_stock(transaction.db, order);
     queue_mail(transaction, order);

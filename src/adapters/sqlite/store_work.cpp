@@ -72,12 +72,13 @@ std::optional<ClaimedWork> claim(Transaction& transaction, const WorkItem& item,
         return std::nullopt;
     }
     if (item.kind == WorkKind::process_order && order->status == OrderStatus::pending) {
+        const TimePoint at = order->changed_at(now);
         const std::int64_t changed =
             db.run("UPDATE orders SET status = ?2, processing_at = ?3 WHERE order_id = ?1 AND status = ?4", order->id,
-                   OrderStatus::processing, now, OrderStatus::pending);
+                   OrderStatus::processing, at, OrderStatus::pending);
         require(changed == 1, "an order is not in the state that was read");
         order->status = OrderStatus::processing;
-        order->processing_at = now;
+        order->processing_at = at;
     }
     // A lease that is claimed again has ended without settle or retry.
     const int attempts = item.attempts + (item.state == WorkState::claimed ? 1 : 0);
