@@ -90,12 +90,15 @@ void DirLock::release() {
 
 std::filesystem::path database_file(const std::filesystem::path& data_dir) { return data_dir / "waybill.db"; }
 
+std::filesystem::path journal_file(const std::filesystem::path& data_dir) { return data_dir / "orders.journal"; }
+
 Result<void> prepare_data_dir(const std::filesystem::path& data_dir) {
     if (Result<void> made = make_dir(data_dir); !made) return made;
-    const std::filesystem::path file = database_file(data_dir);
-    const int opened = ::open(file.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
-    if (opened < 0) return unusable(data_dir, errno);
-    ::close(opened);
+    for (const std::filesystem::path& file : {database_file(data_dir), journal_file(data_dir)}) {
+        const int opened = ::open(file.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+        if (opened < 0) return unusable(data_dir, errno);
+        ::close(opened);
+    }
     return sync_dir(data_dir);
 }
 

@@ -25,7 +25,8 @@ private:
     int file_ = -1;
 };
 
-// Creates the directory (mode 0700) and an empty database file (0600) where they are missing.
+// Creates the directory (mode 0700), an empty database file and an empty journal (0600) where they are
+// missing.
 // Errors (unavailable): one sentence that names the directory.
 [[nodiscard]] Result<void> prepare_data_dir(const std::filesystem::path& data_dir);
 
@@ -36,5 +37,6 @@ private:
                                             Clock& clock);
 
 [[nodiscard]] std::filesystem::path database_file(const std::filesystem::path& data_dir);
+[[nodiscard]] std::filesystem::path journal_file(const std::filesystem::path& data_dir);
 
 }  // namespace waybill::sqlite

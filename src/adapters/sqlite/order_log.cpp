@@ -87,8 +87,6 @@ Result<std::vector<FreshOrder>> read_missing(OrderJournal& journal, const std::f
 
 }  // namespace
 
-std::filesystem::path journal_file(const std::filesystem::path& data_dir) { return data_dir / "orders.journal"; }
-
 Result<std::unique_ptr<OrderLog>> OrderLog::open(const SqliteOptions& options, Database& database, WriteQueue& writes,
                                                  Log& log) {
     auto journal = std::make_unique<OrderJournal>(journal_file(options.data_dir), options.journal_half_bytes);

@@ -15,6 +15,7 @@
 #include <thread>
 #include <vector>
 
+#include "adapters/sqlite/data_dir.hpp"
 #include "adapters/sqlite/fresh_orders.hpp"
 #include "adapters/sqlite/order_journal.hpp"
 #include "adapters/sqlite/placing.hpp"
@@ -27,8 +28,6 @@ namespace waybill::sqlite {
 
 // Orders that one transaction takes into the tables.
 inline constexpr std::size_t absorb_orders_max = 1'024;
-
-[[nodiscard]] std::filesystem::path journal_file(const std::filesystem::path& data_dir);
 
 // Thread-safe.
 class OrderLog {

@@ -58,7 +58,9 @@ TEST_F(SqliteOpen, makes_a_directory_that_only_its_owner_can_read) {
     const StorePtr store = open();
     using std::filesystem::perms;
     EXPECT_EQ(std::filesystem::status(data_dir()).permissions(), perms::owner_all);
-    EXPECT_EQ(std::filesystem::status(database_file(data_dir())).permissions(), perms::owner_read | perms::owner_write);
+    for (const auto& file : {database_file(data_dir()), journal_file(data_dir())}) {
+        EXPECT_EQ(std::filesystem::status(file).permissions(), perms::owner_read | perms::owner_write) << file;
+    }
 }
 
 TEST_F(SqliteOpen, makes_every_commit_durable) {
