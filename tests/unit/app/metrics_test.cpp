@@ -33,7 +33,7 @@ Exposition read(const std::string& text) {
 
 TEST(Metrics, shows_every_family_before_anything_was_counted) {
     const Exposition found = read(Metrics().render());
-    EXPECT_EQ(found.types.size(), 19u);
+    EXPECT_EQ(found.types.size(), 20u);
     EXPECT_TRUE(found.types.contains("waybill_orders_placed_total"));
     EXPECT_TRUE(found.types.contains("waybill_cache_misses_total"));
 }
