@@ -143,8 +143,9 @@ Result<void> Application::Parts::bind() {
     const std::span<const std::span<const http::Route>> api = config.serves_api()
                                                                   ? std::span<const std::span<const http::Route>>(all)
                                                                   : std::span<const std::span<const http::Route>>{};
-    // What waits for a network must not be waited for on an I/O thread.
     services.degraded = [this] { return degraded(); };
+    metrics_services.degraded = services.degraded;
+    // What waits for a network must not be waited for on an I/O thread.
     const http::Router::Options options{.store_reads_inline = !config.has_mongo() && !config.has_redis(),
                                         .limits_inline = !config.has_redis()};
     router = std::make_unique<http::Router>(options, services, api, http::probe_routes());

@@ -184,13 +184,13 @@ void OrderJournal::replay(const std::function<void(JournaledOrder)>& visit) {
 
 OrderJournal::Outcome OrderJournal::append(std::uint64_t sequence, std::span<const std::string> orders) {
     if (!has_room_for(orders)) throw std::length_error("a batch does not fit into the order journal");
-    newest_[half_] = sequence + orders.size() - 1;
     const std::string record = make_record(sequence, orders);
     int code = make_room(end_ + record.size());
     // A full disk writes less than the whole record, and what is not whole is not in the journal.
     if ((code & 0xff) == SQLITE_FULL) return Outcome::not_written;
     if (code == SQLITE_OK) code = file_->write(end_, record);
     if ((code & 0xff) == SQLITE_FULL) return Outcome::not_written;
+    newest_[half_] = sequence + orders.size() - 1;
     if (code == SQLITE_OK) code = file_->sync();
     if (code != SQLITE_OK) return Outcome::in_doubt;
     end_ += record.size();

@@ -85,6 +85,15 @@ Result<std::vector<FreshOrder>> read_missing(OrderJournal& journal, const std::f
     return missing;
 }
 
+// Tables of another time may lack what the orders took.
+Result<void> recover(WriteQueue& writes, const std::filesystem::path& data_dir, std::span<const FreshOrder> missing) {
+    try {
+        return writes.run([&](Transaction& t) { take_into_tables(t.db, missing); });
+    } catch (const std::runtime_error&) {
+        return does_not_fit(data_dir, "does not fit its database.");
+    }
+}
+
 }  // namespace
 
 Result<std::unique_ptr<OrderLog>> OrderLog::open(const SqliteOptions& options, Database& database, WriteQueue& writes,
@@ -96,8 +105,9 @@ Result<std::unique_ptr<OrderLog>> OrderLog::open(const SqliteOptions& options, D
     if (missing->empty()) {
         return std::unique_ptr<OrderLog>(new OrderLog(options, database, writes, log, std::move(journal), absorbed));
     }
-    const Result<void> taken = writes.run([&](Transaction& t) { take_into_tables(t.db, *missing); });
-    if (!taken) return std::unexpected(taken.error());
+    if (Result<void> taken = recover(writes, options.data_dir, *missing); !taken) {
+        return std::unexpected(taken.error());
+    }
     log.write(LogLevel::info, "orders-recovered", {{"orders", std::to_string(missing->size())}});
     return std::unique_ptr<OrderLog>(
         new OrderLog(options, database, writes, log, std::move(journal), missing->back()->sequence));

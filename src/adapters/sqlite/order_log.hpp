@@ -5,7 +5,6 @@
 // transaction. Nothing waits for the tables but a reader that would miss its order there.
 #pragma once
 
-#include <atomic>
 #include <filesystem>
 #include <functional>
 #include <memory>

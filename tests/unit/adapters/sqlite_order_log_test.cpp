@@ -218,6 +218,19 @@ TEST_F(SqliteOrderLog, refuses_a_journal_that_does_not_continue_its_database) {
     EXPECT_THAT(next.error().detail, HasSubstr("move it away"));
 }
 
+TEST_F(SqliteOrderLog, refuses_a_journal_whose_orders_do_not_fit_the_stock) {
+    const StorePtr store = open();
+    stock_up(*store);
+    const HeldTables held(*store);
+    ASSERT_TRUE(place(*store, "o1"));
+    const std::filesystem::path copy = copy_of_disk();
+    Connection(database_file(copy), Connection::Mode::write).run("UPDATE inventory SET available = 1");
+
+    const Result<StorePtr> next = open_at(copy);
+    ASSERT_FALSE(next);
+    EXPECT_THAT(next.error().detail, HasSubstr("orders.journal does not fit its database"));
+}
+
 // ---- what is not in the tables yet
 
 TEST_F(SqliteOrderLog, stock_that_was_just_taken_is_taken) {
