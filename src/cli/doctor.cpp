@@ -120,11 +120,19 @@ Finding check_memory(const Config& config, Clock& clock) {
     return {Verdict::ok, "Redis", *seen};
 }
 
+Finding aws_failed(const std::string& service, const std::string& endpoint_name, const Error& error) {
+    std::string sentence = error.detail;
+    if (error.code == ErrorCode::unavailable) {
+        sentence += " Check the network, AWS_REGION and " + endpoint_name + " (if it is set).";
+    }
+    return {Verdict::failed, service, sentence};
+}
+
 // The store counts attempts and keeps the dead letters; the queue's own redrive is a second net, and
 // must not catch an order before the store has given it up.
 Finding check_queue(const Config& config, Clock& clock, Log& log) {
     const Result<aws::QueueReport> seen = aws::check_queue(config.sqs, clock, log);
-    if (!seen) return {Verdict::failed, "SQS", seen.error().detail};
+    if (!seen) return aws_failed("SQS", "AWS_ENDPOINT_URL_SQS", seen.error());
     if (seen->receive_count_max && *seen->receive_count_max <= config.work.attempts_max) {
         return {Verdict::failed, "SQS",
                 "its redrive policy takes a message after " + std::to_string(*seen->receive_count_max) +
@@ -143,7 +151,7 @@ Finding check_queue(const Config& config, Clock& clock, Log& log) {
 
 Finding check_ses(const Config& config, Clock& clock, Log& log) {
     const Result<aws::MailReport> seen = aws::check_mail(config.ses, config.mail.from, clock, log);
-    if (!seen) return {Verdict::failed, "SES", seen.error().detail};
+    if (!seen) return aws_failed("SES", "AWS_ENDPOINT_URL_SESV2", seen.error());
     if (!seen->sending_enabled) return {Verdict::failed, "SES", "sending is switched off for this account."};
     if (!seen->sender_verified) {
         return {Verdict::failed, "SES",

@@ -53,7 +53,8 @@ Result<void> MongoStore::prepare() {
                 clock_.sleep_for(open_pause);
                 continue;
             }
-            log_.write(LogLevel::error, "store-not-opened",
+            // The sentence for the person is in the result.
+            log_.write(LogLevel::debug, "store-not-opened",
                        {{"hosts", pool_->hosts()}, {"code", std::to_string(error.code())}, {"reason", error.reason()}});
             return fail(ErrorCode::unavailable, why_not_opened(error, options_, pool_->hosts()));
         }
