@@ -79,15 +79,31 @@ public:
     Result<StoreStats> stats() override;
     Result<SweepCounts> sweep(const Retention& retention, std::size_t max) override;
 
+    // What a batch of orders asks of the catalogue.
+    struct Asked {
+        std::set<std::string> product_ids;
+        std::set<std::string> locations;
+        bool any_without_location = false;
+    };
+
 private:
     // Locations are never removed, so a name that was seen once is known for good.
     class KnownLocations {
     public:
-        // Reads those of `names` that are not known yet.
-        [[nodiscard]] std::set<std::string> find(Connection& connection, const std::set<std::string>& names);
+        // The products there are, without their descriptions. Learns which of the locations there
+        // are, or, for an order without one, whether there are several.
+        [[nodiscard]] std::vector<Product> read_with_products(Connection& connection, const Asked& asked);
+
+        [[nodiscard]] std::set<std::string> present_of(const std::set<std::string>& names) const;
+        [[nodiscard]] std::vector<std::string> any_two() const;
 
     private:
-        std::mutex mutex_;
+        [[nodiscard]] std::vector<std::string> missing_of(const std::set<std::string>& names) const;
+        [[nodiscard]] bool are_several() const;
+        void add(const View& product);
+        void add(std::string name);
+
+        mutable std::mutex mutex_;
         std::set<std::string> known_;
     };
 

@@ -1,11 +1,12 @@
 // Placing a batch of orders in one transaction, with a number of commands that does not depend on
 // how many there are:
 //
-//   products, locations (those not known yet), then in the transaction
+//   products, with the locations that are not known yet, then in the transaction
 //   1 idempotency records  2 stock  3 orders that exist (only for repeats, replays and refusals)
 //   4 take stock  5 records  6 orders  7 work  and the commit.
 #include <algorithm>
 #include <iterator>
+#include <ranges>
 #include <set>
 #include <unordered_map>
 
@@ -31,7 +32,7 @@ struct Record {
 struct Catalogue {
     std::unordered_map<ProductId, Product> products;
     std::set<std::string> named_locations;    // those that orders name, and that exist
-    std::vector<std::string> some_locations;  // two at most: enough to see whether there is one
+    std::vector<std::string> some_locations;  // of those known: two at most, enough to see whether there is one
     [[nodiscard]] const Product* find(const ProductId& id) const {
         const auto found = products.find(id);
         return found == products.end() ? nullptr : &found->second;
@@ -237,32 +238,31 @@ void Placing::write() {
     transaction_.insert(collection::work, new_work_);
 }
 
-// Without the description, which may be long and decides nothing.
-std::unordered_map<ProductId, Product> read_products(Connection& connection, std::span<const NewOrder> orders) {
-    std::set<std::string> ids;
+MongoStore::Asked asked_of(std::span<const NewOrder> orders) {
+    MongoStore::Asked asked;
     for (const NewOrder& order : orders) {
-        for (const RequestedLine& line : order.lines) ids.insert(line.product_id.text);
+        for (const RequestedLine& line : order.lines) asked.product_ids.insert(line.product_id.text);
+        if (order.location) asked.locations.insert(*order.location);
+        asked.any_without_location = asked.any_without_location || !order.location;
     }
-    const auto read = [](const View& found) {
-        Product product;
-        product.id = ProductId(found.text("_id"));
-        product.name = found.text("name");
-        product.price = found.integer("price");
-        product.active = found.boolean("active");
-        return product;
-    };
-    std::unordered_map<ProductId, Product> products;
-    for (Product& product : connection.find(collection::products, by_ids({ids.begin(), ids.end()}),
-                                            {.fields = doc("name", 1, "price", 1, "active", 1)}, read)) {
-        const ProductId id = product.id;
-        products.emplace(id, std::move(product));
-    }
-    return products;
+    return asked;
 }
 
-std::vector<std::string> read_some_locations(Connection& connection) {
-    return connection.find(collection::locations, doc(), {.limit = 2},
-                           [](const View& found) { return found.text("_id"); });
+// The product without its description, which may be long and decides nothing.
+Document product_fields() { return doc("name", 1, "price", 1, "active", 1); }
+
+Product read_product_facts(const View& found) {
+    Product product;
+    product.id = ProductId(found.text("_id"));
+    product.name = found.text("name");
+    product.price = found.integer("price");
+    product.active = found.boolean("active");
+    return product;
+}
+
+// Every product has them; they are the same in each.
+Document joined(const char* name, const Document& stage) {
+    return doc("$lookup", doc("from", collection::locations, "pipeline", array(stage), "as", name));
 }
 
 // How many of the first orders one transaction may take.
@@ -277,22 +277,69 @@ std::size_t part_of(std::span<const NewOrder> orders) {
 
 }  // namespace
 
-std::set<std::string> MongoStore::KnownLocations::find(Connection& connection, const std::set<std::string>& names) {
-    std::vector<std::string> unknown;
-    {
-        const std::lock_guard lock(mutex_);
-        std::ranges::set_difference(names, known_, std::back_inserter(unknown));
-    }
-    std::vector<std::string> found;
-    if (!unknown.empty()) {
-        found = connection.find(collection::locations, by_ids(unknown), {},
-                                [](const View& one) { return one.text("_id"); });
-    }
+std::vector<std::string> MongoStore::KnownLocations::missing_of(const std::set<std::string>& names) const {
     const std::lock_guard lock(mutex_);
-    known_.insert(found.begin(), found.end());
-    std::set<std::string> existing;
-    std::ranges::set_intersection(names, known_, std::inserter(existing, existing.end()));
-    return existing;
+    std::vector<std::string> missing;
+    std::ranges::set_difference(names, known_, std::back_inserter(missing));
+    return missing;
+}
+
+bool MongoStore::KnownLocations::are_several() const {
+    const std::lock_guard lock(mutex_);
+    return known_.size() > 1;
+}
+
+void MongoStore::KnownLocations::add(const View& product) {
+    const std::lock_guard lock(mutex_);
+    for (const char* joined_as : {"named", "any"}) {
+        if (!product.has(joined_as)) continue;
+        for (const Document& location : product.documents(joined_as)) known_.insert(View(location).text("_id"));
+    }
+}
+
+void MongoStore::KnownLocations::add(std::string name) {
+    const std::lock_guard lock(mutex_);
+    known_.insert(std::move(name));
+}
+
+std::set<std::string> MongoStore::KnownLocations::present_of(const std::set<std::string>& names) const {
+    const std::lock_guard lock(mutex_);
+    std::set<std::string> present;
+    std::ranges::set_intersection(names, known_, std::inserter(present, present.end()));
+    return present;
+}
+
+std::vector<std::string> MongoStore::KnownLocations::any_two() const {
+    const std::lock_guard lock(mutex_);
+    std::vector<std::string> two;
+    std::ranges::copy(known_ | std::views::take(2), std::back_inserter(two));
+    return two;
+}
+
+// What is not known yet of locations comes with the products, in the same command.
+std::vector<Product> MongoStore::KnownLocations::read_with_products(Connection& connection, const Asked& asked) {
+    const std::vector<std::string> missing = missing_of(asked.locations);
+    const bool any_missing = asked.any_without_location && !are_several();
+    const Document wanted = by_ids({asked.product_ids.begin(), asked.product_ids.end()});
+    if (missing.empty() && !any_missing) {
+        return connection.find(collection::products, wanted, {.fields = product_fields()}, read_product_facts);
+    }
+    const Document those = doc("$match", by_ids(missing));
+    const Document any = doc("$limit", 2);
+    std::vector<Document> pipeline = array(doc("$match", wanted), doc("$project", product_fields()));
+    if (!missing.empty()) pipeline.push_back(joined("named", those));
+    if (any_missing) pipeline.push_back(joined("any", any));
+    std::vector<Product> products;
+    connection.aggregate(collection::products, pipeline, [&](const View& found) {
+        if (products.empty()) add(found);
+        products.push_back(read_product_facts(found));
+    });
+    if (!products.empty()) return products;
+    // Nothing to join them to.
+    for (const Document& stage : {those, any}) {
+        connection.aggregate(collection::locations, {stage}, [&](const View& found) { add(found.text("_id")); });
+    }
+    return products;
 }
 
 std::vector<Result<PlacedOrder>> MongoStore::place_orders(std::span<const NewOrder> orders) {
@@ -306,18 +353,17 @@ std::vector<Result<PlacedOrder>> MongoStore::place_orders(std::span<const NewOrd
 }
 
 std::vector<Result<PlacedOrder>> MongoStore::place_part(std::span<const NewOrder> orders) {
+    const Asked asked = asked_of(orders);
     Catalogue catalogue;
     std::vector<Result<PlacedOrder>> results;
     const auto read_catalogue = [&](Connection& connection) {
-        std::set<std::string> names;
-        bool any_without = false;
-        for (const NewOrder& order : orders) {
-            if (order.location) names.insert(*order.location);
-            any_without = any_without || !order.location;
+        catalogue.products.clear();
+        for (Product& product : locations_.read_with_products(connection, asked)) {
+            const ProductId id = product.id;
+            catalogue.products.emplace(id, std::move(product));
         }
-        catalogue.products = read_products(connection, orders);
-        catalogue.named_locations = locations_.find(connection, names);
-        if (any_without) catalogue.some_locations = read_some_locations(connection);
+        catalogue.named_locations = locations_.present_of(asked.locations);
+        catalogue.some_locations = locations_.any_two();
     };
     const Result<void> committed = transactions_.run_until_committed(
         Lane::stock, read_catalogue,

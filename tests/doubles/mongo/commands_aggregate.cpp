@@ -129,6 +129,42 @@ std::vector<Object> project(const Object& spec, const std::vector<Object>& docum
     return out;
 }
 
+std::vector<Object> run_stage(const Field& stage, std::vector<Object> documents, DateTime now);
+
+std::vector<const Field*> stages_of(const Array& pipeline) {
+    std::vector<const Field*> stages;
+    for (const Value& stage : pipeline) {
+        const auto* object = stage.as<Object>();
+        if (!object || object->size() != 1) {
+            throw CommandError(40323, "A pipeline stage specification object must contain exactly one field.");
+        }
+        stages.push_back(&*object->begin());
+    }
+    return stages;
+}
+
+// A $lookup whose pipeline does not depend on the document: {from, pipeline, as}.
+std::vector<Object> look_up(Call& call, const Object& spec, std::vector<Object> documents, DateTime now) {
+    for (const Field& field : spec) {
+        if (field.name != "from" && field.name != "pipeline" && field.name != "as") {
+            throw CommandError(9, "the double knows no '" + field.name + "' in $lookup");
+        }
+    }
+    const auto* from = spec.find("from") ? spec.at("from").as<std::string>() : nullptr;
+    const auto* pipeline = spec.find("pipeline") ? spec.at("pipeline").as<Array>() : nullptr;
+    const auto* as = spec.find("as") ? spec.at("as").as<std::string>() : nullptr;
+    if (!from || !pipeline || !as) throw CommandError(9, "$lookup needs from, pipeline and as");
+    std::vector<Object> joined;
+    for (const DocumentPtr& found :
+         visible_documents(call, call.database + "." + *from, Filter(Object{}, now), SortKeys(Object{}), 0)) {
+        joined.push_back(*found);
+    }
+    for (const Field* stage : stages_of(*pipeline)) joined = run_stage(*stage, std::move(joined), now);
+    const Array values(joined.begin(), joined.end());
+    for (Object& document : documents) document.set(*as, values);
+    return documents;
+}
+
 std::vector<Object> run_stage(const Field& stage, std::vector<Object> documents, DateTime now) {
     if (stage.name == "$match") {
         const Filter filter(object_of(stage.value, stage.name), now);
@@ -209,24 +245,16 @@ std::vector<Object> current_operations(Call& call, const Object& spec) {
     return out;
 }
 
-std::vector<const Field*> stages_of(Call& call) {
+const Array& pipeline_of(Call& call) {
     const auto* pipeline = call.option<Array>("pipeline");
     if (!pipeline) throw CommandError(40414, "BSON field 'aggregate.pipeline' is missing");
-    std::vector<const Field*> stages;
-    for (const Value& stage : *pipeline) {
-        const auto* object = stage.as<Object>();
-        if (!object || object->size() != 1) {
-            throw CommandError(40323, "A pipeline stage specification object must contain exactly one field.");
-        }
-        stages.push_back(&*object->begin());
-    }
-    return stages;
+    return *pipeline;
 }
 
 }  // namespace
 
 Object run_aggregate(Call& call) {
-    const std::vector<const Field*> stages = stages_of(call);
+    const std::vector<const Field*> stages = stages_of(pipeline_of(call));
     const auto* options = call.option<Object>("cursor");
     if (!options) throw CommandError(code::failed_to_parse, "The 'cursor' option is required");
     const Value* size = options->find("batchSize");
@@ -249,7 +277,12 @@ Object run_aggregate(Call& call) {
         next = matches ? 1 : 0;
     }
     // With no documents too, so that a stage that is not known is an error.
-    for (; next < stages.size(); ++next) documents = run_stage(*stages[next], std::move(documents), now);
+    for (; next < stages.size(); ++next) {
+        const Field& stage = *stages[next];
+        documents = stage.name == "$lookup"
+                        ? look_up(call, object_of(stage.value, stage.name), std::move(documents), now)
+                        : run_stage(stage, std::move(documents), now);
+    }
     return open_cursor(call, name, std::move(documents), size ? size->to_int64() : 101, false);
 }
 

@@ -1,5 +1,6 @@
 // What a batch costs, and what its commands say about durability.
 #include <atomic>
+#include <functional>
 
 #include "tests/unit/adapters/mongo_fixture.hpp"
 
@@ -21,6 +22,11 @@ protected:
         server.reset_commands();
         for (const auto& result : store->place_orders(batch)) (void)must(result);
         return server.commands();
+    }
+
+    [[nodiscard]] static NewOrder without_location(NewOrder order) {
+        order.location.reset();
+        return order;
     }
 
     std::unique_ptr<Store> store;
@@ -54,15 +60,70 @@ TEST_F(MongoCommands, every_command_is_counted) {
     store.reset();  // it ends its sessions with a command, which is counted too
 }
 
-TEST_F(MongoCommands, refusals_and_orders_without_a_location_cost_no_more_than_two) {
+TEST_F(MongoCommands, a_batch_of_any_mixture_of_orders_costs_nine_at_most) {
+    using Kind = std::function<NewOrder(const std::string& id)>;
+    const std::vector<Kind> kinds{
+        [](const std::string& id) { return with_key(new_order(id), id); },
+        [](const std::string& id) { return without_location(with_key(new_order(id), id)); },
+        [](const std::string& id) { return without_location(new_order(id)); },
+        [](const std::string& id) {
+            NewOrder order = new_order(id);
+            order.location = "nowhere";
+            return order;
+        },
+        [](const std::string& id) { return with_key(new_order(id), "first0"); },  // a replay
+        [](const std::string& id) {
+            NewOrder order = with_key(new_order(id), "first0");
+            order.idempotency->request_hash = RequestHash{2};
+            return order;
+        },
+        [](const std::string&) { return new_order("first0", "tea", 1'000'000); },  // an order that exists
+        [](const std::string& id) { return with_key(new_order(id, "none"), id); },
+        [](const std::string& id) { return new_order(id, "tea", 1'000'000); }};
     (void)commands_to_place(1, "first");
-    NewOrder nowhere = with_key(new_order("o-1"), "k-1");
-    nowhere.location.reset();
-    const std::vector<NewOrder> batch{nowhere, with_key(new_order("o-2", "none"), "k-2"),
-                                      with_key(new_order("first0"), "first0")};
+    for (unsigned mixture = 1; mixture < 1u << kinds.size(); ++mixture) {
+        std::vector<NewOrder> batch;
+        for (std::size_t kind = 0; kind < kinds.size(); ++kind) {
+            if ((mixture >> kind & 1u) == 0) continue;
+            batch.push_back(kinds[kind](std::to_string(mixture) + "-" + std::to_string(kind)));
+        }
+        server.reset_commands();
+        (void)store->place_orders(batch);
+        EXPECT_LE(server.commands(), 9u) << "mixture " << mixture;
+    }
+}
+
+TEST_F(MongoCommands, locations_that_are_not_known_yet_cost_nothing_more) {
+    StockChange change;
+    change.user_id = UserId{"ada"};
+    change.product_id = ProductId{"tea"};
+    change.location = "mysore";
+    change.set = 10;
+    must(store->change_stock(change));
+    store = open();  // as another process, which knows none
+    NewOrder there = with_key(new_order("o-2"), "k-2");
+    there.location = "mysore";
+    NewOrder nowhere = with_key(new_order("o-3"), "k-3");
+    nowhere.location = "nowhere";
     server.reset_commands();
-    (void)store->place_orders(batch);
-    EXPECT_EQ(server.commands(), 10u);
+    const auto results = store->place_orders(
+        std::vector<NewOrder>{with_key(new_order("o-1"), "k-1"), there, nowhere, without_location(new_order("o-4"))});
+    EXPECT_LE(server.commands(), 9u);
+    EXPECT_EQ(must(results[0]).order.location, "bangalore");
+    EXPECT_EQ(must(results[1]).order.location, "mysore");
+    EXPECT_EQ(code_of(results[2]), ErrorCode::unknown_location);
+    EXPECT_EQ(code_of(results[3]), ErrorCode::unknown_location) << "there are two";
+}
+
+TEST_F(MongoCommands, a_batch_of_unknown_products_still_says_what_is_wrong_with_its_locations) {
+    store = open();
+    NewOrder nowhere = new_order("o-1", "none");
+    nowhere.location = "nowhere";
+    const auto results = store->place_orders(
+        std::vector<NewOrder>{nowhere, new_order("o-2", "none"), without_location(new_order("o-3", "none"))});
+    EXPECT_EQ(code_of(results[0]), ErrorCode::unknown_location);
+    EXPECT_EQ(code_of(results[1]), ErrorCode::unknown_product);
+    EXPECT_EQ(code_of(results[2]), ErrorCode::unknown_product) << "there is one location";
 }
 
 TEST_F(MongoCommands, decrements_are_grouped_by_amount) {

@@ -209,7 +209,7 @@ TEST_F(MongoTurns, the_locks_of_a_dead_process_are_freed) {
 TEST_F(MongoTurns, without_a_stale_transaction_nobody_is_killed) {
     next("update", Action::error, 112, transient, 1'000'000);
     EXPECT_EQ(code_of(place(*store, new_order("o-1"))), ErrorCode::unavailable);
-    EXPECT_GE(server.commands("aggregate"), 1u) << "it has looked";
+    EXPECT_GT(server.commands("aggregate"), server.commands("aggregate", "products")) << "it has looked";
     EXPECT_EQ(server.commands("killSessions"), 0u);
 }
 
@@ -217,7 +217,7 @@ TEST_F(MongoTurns, short_conflicts_are_not_looked_into) {
     next("update", Action::error, 112, transient, 3);
     server.reset_commands();
     must(place(*store, new_order("o-1")));
-    EXPECT_EQ(server.commands("aggregate"), 0u);
+    EXPECT_EQ(server.commands("aggregate"), server.commands("aggregate", "products"));
 }
 
 }  // namespace

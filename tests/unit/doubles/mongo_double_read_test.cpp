@@ -80,7 +80,7 @@ TEST_F(MongoDoubleReads, matches_as_mongodb_does) {
 
 TEST_F(MongoDoubleReads, checks_a_filter_without_a_collection_too) {
     EXPECT_EQ(ids(Object{{"n", Object{{"$near", 1}}}}), "error 2");
-    EXPECT_EQ(code_of(aggregate({Object{{"$lookup", Object{}}}})), 40324);
+    EXPECT_EQ(code_of(aggregate({Object{{"$facet", Object{}}}})), 40324);
 }
 
 TEST_F(MongoDoubleReads, sorts_values_of_every_type_in_one_order) {
@@ -195,6 +195,17 @@ TEST_F(MongoDoubleReads, groups_and_counts) {
     EXPECT_EQ(driver.run(Object{{"count", "things"}, {"query", Object{{"s", "a"}}}}).at("n"), Value(4));
     EXPECT_EQ(code_of(aggregate({Object{{"$group", Object{{"_id", "$s"}, {"n", Object{{"$stdDevPop", "$n"}}}}}}})),
               15952);
+}
+
+TEST_F(MongoDoubleReads, joins_what_another_pipeline_finds_to_every_document) {
+    ASSERT_TRUE(is_ok(driver.run(insert_of("things", {Object{{"_id", 1}}, Object{{"_id", 2}}}))));
+    ASSERT_TRUE(is_ok(driver.run(insert_of("places", {Object{{"_id", "a"}}, Object{{"_id", "b"}}}))));
+    mongo::Array stages;
+    stages.push_back(Object{{"$match", Object{{"_id", "b"}}}});
+    const Object lookup{{"from", "places"}, {"pipeline", std::move(stages)}, {"as", "at"}};
+    EXPECT_EQ(mongo::to_json(first_batch(aggregate({Object{{"$lookup", lookup}}}))),
+              R"([ { "_id" : 1, "at" : [ { "_id" : "b" } ] }, { "_id" : 2, "at" : [ { "_id" : "b" } ] } ])");
+    EXPECT_EQ(code_of(aggregate({Object{{"$lookup", Object{{"from", "places"}}}}})), 9);
 }
 
 }  // namespace
