@@ -137,18 +137,15 @@ void Application::Parts::make_loops() {
 }
 
 Result<void> Application::Parts::bind() {
-    const std::array<std::span<const http::Route>, 5> all{http::auth_routes(), http::order_routes(),
-                                                          http::product_routes(), http::inventory_routes(),
-                                                          http::admin_routes()};
-    const std::span<const std::span<const http::Route>> api = config.serves_api()
-                                                                  ? std::span<const std::span<const http::Route>>(all)
-                                                                  : std::span<const std::span<const http::Route>>{};
     services.degraded = [this] { return degraded(); };
     metrics_services.degraded = services.degraded;
     // What waits for a network must not be waited for on an I/O thread.
     const http::Router::Options options{.store_reads_inline = !config.has_mongo() && !config.has_redis(),
                                         .limits_inline = !config.has_redis()};
-    router = std::make_unique<http::Router>(options, services, api, http::probe_routes());
+    router = config.serves_api()
+                 ? std::make_unique<http::Router>(options, services, http::api_routes(), http::root_routes())
+                 : std::make_unique<http::Router>(options, services, std::span<const std::span<const http::Route>>{},
+                                                  http::probe_routes());
     auto bound = http::Server::bind(config.server, *router, log);
     if (!bound) return fail(bound.error());
     server = std::move(*bound);

@@ -7,6 +7,7 @@
 #include <boost/asio/write.hpp>
 
 #include <algorithm>
+#include <array>
 #include <exception>
 #include <utility>
 #include <variant>
@@ -504,10 +505,11 @@ Awaitable<bool> Connection::write_answer() {
     framing.keep_alive = !framing.close && !parser_->is_http_1_1();
     framing.head = conversation_->request.method == Method::head;
     output_.clear();
-    append_response(output_, *response_, framing);
+    const std::string_view fixed = append_response(output_, *response_, framing);
     response_.reset();
     enter(Phase::writing, edge_.options.write_deadline);
-    const asio::const_buffer bytes(output_.data(), output_.size());
+    const std::array<asio::const_buffer, 2> bytes{asio::const_buffer(output_.data(), output_.size()),
+                                                  asio::const_buffer(fixed.data(), fixed.size())};
     auto result = co_await asio::async_write(socket_, bytes, as_result);
     if (std::get<0>(result)) co_return false;
     if (output_.capacity() > bytes_kept) output_ = std::string();

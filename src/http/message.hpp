@@ -34,7 +34,8 @@ struct Request {
 struct Response {
     int status = 200;
     std::string content_type = "application/json";
-    std::string body;  // HEAD: kept for its length and not sent
+    std::string body;               // HEAD: kept for its length and not sent
+    std::string_view fixed_body{};  // instead of `body`: bytes that live as long as the process, never copied
     std::vector<std::pair<std::string, std::string>> headers;
     bool close = false;  // the connection ends after this answer
 

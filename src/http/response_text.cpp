@@ -76,7 +76,7 @@ void append_number(std::string& out, Number value) {
 
 }  // namespace
 
-void append_response(std::string& out, const Response& response, const Framing& framing) {
+std::string_view append_response(std::string& out, const Response& response, const Framing& framing) {
     const bool bodiless = response.status < 200 || response.status == 204 || response.status == 304;
     out.reserve(out.size() + head_bytes_guess + response.body.size());
     out += "HTTP/1.1 ";
@@ -86,7 +86,7 @@ void append_response(std::string& out, const Response& response, const Framing& 
     if (!bodiless) {
         if (!response.content_type.empty()) append_header(out, "Content-Type", response.content_type);
         out += "Content-Length: ";
-        append_number(out, response.body.size());
+        append_number(out, response.body.size() + response.fixed_body.size());
         out += "\r\n";
     }
     if (framing.close) {
@@ -95,7 +95,9 @@ void append_response(std::string& out, const Response& response, const Framing& 
         out += "Connection: keep-alive\r\n";
     }
     out += "\r\n";
-    if (!bodiless && !framing.head) out += response.body;
+    if (bodiless || framing.head) return {};
+    out += response.body;
+    return response.fixed_body;
 }
 
 }  // namespace waybill::http

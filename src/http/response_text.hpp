@@ -1,4 +1,5 @@
-// An answer as it goes over the wire (RFC 9112): one block of bytes for one write.
+// An answer as it goes over the wire (RFC 9112): one block of bytes for one write, and a body that
+// is never copied after it.
 #pragma once
 
 #include <string>
@@ -14,7 +15,8 @@ struct Framing {
     bool head = false;        // the answer to HEAD: its length is told, its body is not sent
 };
 
-// Appends to `out`. A header that holds a line break or NUL is left out: nobody but us ends a line.
-void append_response(std::string& out, const Response& response, const Framing& framing);
+// Appends to `out`; what is returned follows it on the wire. A header that holds a line break or NUL
+// is left out: nobody but us ends a line.
+std::string_view append_response(std::string& out, const Response& response, const Framing& framing);
 
 }  // namespace waybill::http

@@ -93,7 +93,12 @@ struct Route {
 [[nodiscard]] std::span<const Route> inventory_routes();
 [[nodiscard]] std::span<const Route> admin_routes();
 
-// Outside the prefixes: probes and metrics.
+// Outside the prefixes: probes and metrics; the API's document and the page that shows it.
 [[nodiscard]] std::span<const Route> probe_routes();
+[[nodiscard]] std::span<const Route> docs_routes();
+
+// Every route there is: below the prefixes, and outside.
+[[nodiscard]] std::span<const std::span<const Route>> api_routes();
+[[nodiscard]] std::span<const Route> root_routes();
 
 }  // namespace waybill::http

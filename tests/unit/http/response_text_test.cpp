@@ -8,7 +8,7 @@ namespace {
 
 std::string text_of(const Response& response, const Framing& framing) {
     std::string text;
-    append_response(text, response, framing);
+    text += append_response(text, response, framing);
     return text;
 }
 
@@ -46,6 +46,20 @@ TEST(ResponseText, lets_no_header_end_its_line) {
     Response response = created();
     response.with("X-A", "1\r\nSet-Cookie: evil=1").with("X-B\nX", "1").with("X-C", std::string("a\0b", 3));
     EXPECT_EQ(text_of(response, {}), text_of(created(), {}));
+}
+
+TEST(ResponseText, leaves_a_fixed_body_where_it_is) {
+    static constexpr std::string_view fixed = "<html>";
+    Response response;
+    response.content_type = "text/html";
+    response.fixed_body = fixed;
+    std::string text;
+    const std::string_view rest = append_response(text, response, {});
+    EXPECT_EQ(rest.data(), fixed.data());
+    EXPECT_EQ(text, "HTTP/1.1 200 OK\r\nContent-Type: text/html\r\nContent-Length: 6\r\n\r\n");
+    EXPECT_TRUE(append_response(text, response, {.head = true}).empty());
+    response.status = 304;
+    EXPECT_TRUE(append_response(text, response, {}).empty());
 }
 
 }  // namespace

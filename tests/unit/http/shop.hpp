@@ -145,9 +145,7 @@ struct Shop {
     }
 
 private:
-    std::array<std::span<const Route>, 5> api_{auth_routes(), order_routes(), product_routes(), inventory_routes(),
-                                               admin_routes()};
-    RouteTable table_{api_, probe_routes(), [](const Route&) { return std::size_t{0}; }};
+    RouteTable table_{api_routes(), root_routes(), [](const Route&) { return std::size_t{0}; }};
 };
 
 }  // namespace waybill::http
