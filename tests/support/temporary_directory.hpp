@@ -18,15 +18,22 @@ public:
     }
     ~TemporaryDirectory() {
         std::error_code ignored;
-        std::filesystem::remove_all(path_, ignored);
+        if (!kept_) std::filesystem::remove_all(path_, ignored);
     }
     TemporaryDirectory(const TemporaryDirectory&) = delete;
     TemporaryDirectory& operator=(const TemporaryDirectory&) = delete;
 
     [[nodiscard]] const std::filesystem::path& path() const { return path_; }
 
+    // It stays when the object goes, for a person to look into.
+    const std::filesystem::path& keep() {
+        kept_ = true;
+        return path_;
+    }
+
 private:
     std::filesystem::path path_;
+    bool kept_ = false;
 };
 
 }  // namespace waybill::testing

@@ -9,6 +9,7 @@ namespace waybill::sqlite {
 namespace {
 
 constexpr Milliseconds busy_retry_every{10};
+constexpr int log_lengths_max = 4;
 constexpr Milliseconds readers_closing_max{1'000};
 
 std::unexpected<Error> not_trusted() {
@@ -43,9 +44,9 @@ void Database::after_commit() {
     const int pages = writer_->take_log_pages();
     if (pages == 0) return;
     failed_syncs_ = 0;
-    if (pages < checkpoint_pages) return;
-    const int code =
-        writer_->checkpoint(pages < checkpoint_pages_forced ? SQLITE_CHECKPOINT_PASSIVE : SQLITE_CHECKPOINT_RESTART);
+    if (pages < options_.log_pages_max) return;
+    const bool is_forced = pages >= log_lengths_max * options_.log_pages_max;
+    const int code = writer_->checkpoint(is_forced ? SQLITE_CHECKPOINT_RESTART : SQLITE_CHECKPOINT_PASSIVE);
     if (code == SQLITE_OK || is_busy(code)) return;
     if (is_failed_sync(code)) {
         distrust(SqliteError(code, sqlite3_errstr(code)));

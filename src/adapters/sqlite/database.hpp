@@ -17,11 +17,6 @@
 
 namespace waybill::sqlite {
 
-// The log is copied into the database when it is this long, and readers are waited for (a moment)
-// when it has become that long. In pages of 4 KiB.
-inline constexpr int checkpoint_pages = 16'000;
-inline constexpr int checkpoint_pages_forced = 4 * checkpoint_pages;
-
 // Everything but `is_healthy`, `readers` and `lose` is for the one thread that writes.
 class Database {
 public:

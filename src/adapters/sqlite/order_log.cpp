@@ -174,7 +174,11 @@ Result<void> OrderLog::store(const PlannedBatch& batch) {
         if (Result<void> taken = wait_for(journal_->newest_of_other_half()); !taken) return taken;
         journal_->turn();
     }
+#ifdef WAYBILL_MUTANT_ACKNOWLEDGE_BEFORE_COMMIT
+    const OrderJournal::Outcome outcome = OrderJournal::Outcome::durable;
+#else
     const OrderJournal::Outcome outcome = journal_->append(next_sequence_, records);
+#endif
     if (outcome == OrderJournal::Outcome::not_written) {
         return fail(ErrorCode::unavailable, "The disk of the store is full.");
     }

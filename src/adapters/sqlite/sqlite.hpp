@@ -32,6 +32,10 @@ struct SqliteOptions {
     // The journal has two halves of this size. Part of its format: a data directory keeps it.
     std::uint64_t journal_half_bytes = 16u << 20;
 
+    // The log of the database is copied into it when it is this long, and readers are waited for (a
+    // moment) at four times that. In pages of 4 KiB.
+    int log_pages_max = 16'000;
+
     // Called once, from any thread, when the disk failed to sync again after everything was opened
     // anew: the process should end. The store answers `unavailable` from then on.
     std::function<void(std::string)> on_fatal{};

@@ -2,13 +2,14 @@
 
 #include <tuple>
 
-#include "tests/unit/adapters/sqlite_faulty_vfs.hpp"
+#include "tests/support/faulty_disk.hpp"
 #include "tests/unit/adapters/sqlite_fixture.hpp"
 
 namespace waybill::sqlite {
 namespace {
 
-constexpr int for_ever = 1'000'000;
+using waybill::testing::DiskStep;
+using waybill::testing::FaultyDisk;
 
 class SqliteDiskFailure : public SqliteTest {
 protected:
@@ -120,7 +121,7 @@ TEST_F(SqliteDiskFailure, a_reader_from_before_the_pool_was_closed_is_not_used_a
 TEST_F(SqliteDiskFailure, a_second_failed_sync_is_final) {
     const StorePtr store = open();
     stock_up(*store);
-    disk_.fail(DiskStep::sync, SQLITE_IOERR_FSYNC, 0, for_ever);
+    disk_.fail(DiskStep::sync, SQLITE_IOERR_FSYNC, 0, FaultyDisk::for_ever);
     EXPECT_EQ(put(*store, "o1").error().code, ErrorCode::outcome_unknown);
     EXPECT_EQ(fatal_, 1);
     disk_.heal();
@@ -153,14 +154,10 @@ TEST_F(SqliteDiskFailure, a_failed_sync_is_forgotten_after_a_good_commit) {
 }
 
 TEST_F(SqliteDiskFailure, a_log_that_cannot_be_copied_fails_no_write_that_is_durable) {
+    options_.log_pages_max = 1;
     const StorePtr store = open();
     disk_.fail(DiskStep::sync, SQLITE_IOERR_FSYNC, 0, 1, ".db");
-    const Result<void> much = store->write([](Transaction& transaction) -> Result<void> {
-        constexpr int half_a_page = 2'048;
-        transaction.db.run("INSERT INTO locations VALUES (hex(zeroblob(?1)))", checkpoint_pages * half_a_page);
-        return {};
-    });
-    EXPECT_TRUE(much);
+    EXPECT_TRUE(put(*store, "o1"));
     EXPECT_EQ(disk_.failures(), 1) << "the write was long enough to have the log copied";
     EXPECT_EQ(log_.count("store-opened-again"), 1u);
     EXPECT_TRUE(store->ping());
@@ -191,7 +188,7 @@ TEST_F(SqliteDiskFailure, errors_that_are_no_failed_sync_are_never_final) {
     const StorePtr store = open();
     stock_up(*store);
     for (int i = 0; i < 3; ++i) {
-        disk_.fail(DiskStep::shared_memory, SQLITE_IOERR_SHMSIZE, 0, for_ever);
+        disk_.fail(DiskStep::shared_memory, SQLITE_IOERR_SHMSIZE, 0, FaultyDisk::for_ever);
         store->database().distrust(SqliteError(SQLITE_IOERR_SHMSIZE, "no room for the shared index"));
         EXPECT_EQ(put(*store, "o1").error().code, ErrorCode::unavailable) << "not opened again yet";
         disk_.heal();
@@ -203,7 +200,7 @@ TEST_F(SqliteDiskFailure, errors_that_are_no_failed_sync_are_never_final) {
 
 TEST_F(SqliteDiskFailure, the_first_failed_sync_after_another_error_is_not_final) {
     const StorePtr store = open();
-    disk_.fail(DiskStep::shared_memory, SQLITE_IOERR_SHMSIZE, 0, for_ever);
+    disk_.fail(DiskStep::shared_memory, SQLITE_IOERR_SHMSIZE, 0, FaultyDisk::for_ever);
     EXPECT_EQ(write_much(*store, 0).error().code, ErrorCode::outcome_unknown);
     disk_.fail(DiskStep::sync, SQLITE_IOERR_FSYNC, 0, 1);
     EXPECT_EQ(write_much(*store, 1).error().code, ErrorCode::unavailable);

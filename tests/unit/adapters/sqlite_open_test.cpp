@@ -7,11 +7,14 @@
 #include <unistd.h>
 
 #include "adapters/sqlite/schema.hpp"
-#include "tests/unit/adapters/sqlite_faulty_vfs.hpp"
+#include "tests/support/faulty_disk.hpp"
 #include "tests/unit/adapters/sqlite_fixture.hpp"
 
 namespace waybill::sqlite {
 namespace {
+
+using waybill::testing::DiskStep;
+using waybill::testing::FaultyDisk;
 
 using ::testing::AllOf;
 using ::testing::HasSubstr;

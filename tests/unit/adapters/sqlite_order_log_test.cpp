@@ -4,11 +4,14 @@
 #include <latch>
 #include <thread>
 
-#include "tests/unit/adapters/sqlite_faulty_vfs.hpp"
+#include "tests/support/faulty_disk.hpp"
 #include "tests/unit/adapters/sqlite_fixture.hpp"
 
 namespace waybill::sqlite {
 namespace {
+
+using waybill::testing::DiskStep;
+using waybill::testing::FaultyDisk;
 
 using ::testing::HasSubstr;
 
