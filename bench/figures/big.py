@@ -9,7 +9,7 @@ import time
 
 from figures import load
 from figures.rows import IDLE_CONNECTIONS, copy_of, remove_tree
-from figures.shop import ROOT, Server, fail
+from figures.shop import ROOT, Server, call, fail
 
 DATA = ROOT / "build/bench-data"
 CHUNK = 100_000
@@ -72,8 +72,8 @@ def fill(path, orders, say):
 
 
 def shop_with(orders, scene, say):
-    """The folder of a shop with so many orders; made when it is not there, or is another catalogue's."""
-    folder = DATA / f"{orders}-orders"
+    """The folder of a shop with so many orders; made when it is not there."""
+    folder = DATA / f"{orders}-orders-{len(scene.products)}-products"
     if (folder / "complete").exists():
         return folder / "data"
     remove_tree(folder)
@@ -90,6 +90,9 @@ def measure_list_growth(run):
     for orders in (1_000, 1_000_000):
         data = copy_of(shop_with(orders, run.scene, run.say), run.folder, f"list{orders}")
         with run.scene.adopt(Server(data, *KEEP_HISTORY)) as server:
+            page = call(server.connect(), "GET", "/api/v1/orders?limit=20", token=run.scene.tokens[0])
+            if len(page["data"]) != 20:
+                fail("a customer of the big shop has no page of orders")
             name = f"GET /orders?limit=20, {orders:,} orders"
             rates[orders] = run.drive(name, server, "list")["rate"]
             if orders == 1_000_000:

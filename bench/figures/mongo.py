@@ -46,6 +46,13 @@ def measure(folder, options, say):
     return {"store": "the double of the tests" if double else "MONGO_URI", "rows": rows}
 
 
+def measure_goals(run):
+    run.mongo = measure(run.folder, run.options, run.say)
+    for row in run.mongo["rows"]:
+        run.values[f"mongo_{row['connections']}"] = row["commands_per_order"]
+        run.notes[f"mongo_{row['connections']}"] = run.mongo["store"]
+
+
 def measure_commands(server, lists, connections, seconds, with_rate):
     load.closed_loop(server.address, lists, "order", 1, connections)
     before = server.counters()

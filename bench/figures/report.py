@@ -4,6 +4,7 @@ import re
 from figures.rows import GOALS, is_met
 from figures.shop import ROOT, fail
 
+NOT_MEASURED = "–"
 NEEDS_BIG = {"list_growth", "place_growth", "resident"}
 README_LOADS = (
     ("GET /livez", "`GET /livez`"),
@@ -21,7 +22,7 @@ def show_goal(goal, form):
 
 def show_value(value, form):
     if value is None:
-        return "–"
+        return NOT_MEASURED
     number, _, unit = form.partition(" ")
     return format(value, number) + (" " + unit if unit else "")
 
@@ -45,7 +46,7 @@ def load_rows(results):
     base = results["loads"].get("GET /livez", {}).get("rate")
     for name, row in results["loads"].items():
         latencies = [f"{row[key]:.2f}" if key in row else "" for key in ("p50_ms", "p99_ms")]
-        yield name, f"{row['rate']:,.0f}", *latencies, f"{row['rate'] / base:.2f}" if base else "", str(row.get("failed", ""))
+        yield name, f"{row['rate']:,.0f}", *latencies, f"{row['rate'] / base:.2f}" if base else "–", str(row.get("failed", ""))
 
 
 def made_on(results):
@@ -58,7 +59,7 @@ def made_on(results):
             f"tokens, a key on half of the orders, every order synced to disk.")
 
 
-def print_table(results):
+def print_table(results, with_unmeasured):
     def print_rows(head, rows):
         rows = [head, *rows]
         widths = [max(len(row[i]) for row in rows) for i in range(len(head))]
@@ -73,7 +74,8 @@ def print_table(results):
              for row in results["curve"]]
     if curve:
         print_rows(("POST /orders, connections", "per second", "p50 ms", "p99 ms", "failed"), curve)
-    goals = [(title.replace("`", ""), value, goal, met, note) for title, value, goal, met, note in goal_rows(results)]
+    goals = [(title.replace("`", ""), value, goal, met, note) for title, value, goal, met, note in goal_rows(results)
+             if with_unmeasured or value != NOT_MEASURED]
     print_rows(("", "figure", "goal", "reached", ""), goals)
 
 

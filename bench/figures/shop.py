@@ -29,10 +29,12 @@ def raise_file_limit():
     resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, wanted), hard))
 
 
-def call(connection, method, target, body=None, token=None):
+def call(connection, method, target, body=None, token=None, key=None):
     headers = {"Content-Type": "application/json"} if body is not None else {}
     if token:
         headers["Authorization"] = "Bearer " + token
+    if key:
+        headers["Idempotency-Key"] = key
     connection.request(method, target, json.dumps(body) if body is not None else None, headers)
     response = connection.getresponse()
     text = response.read()
@@ -117,12 +119,14 @@ def register_customers(server):
 
 
 def place_orders(server, tokens, products, count):
-    """Orders in turn for each customer; returns those of the first, whose token can read them."""
+    """Orders in turn for each customer, half of them with a key; returns the ids of each customer."""
     def place_share(customer):
         connection, ids = server.connect(), []
         for i in range(customer, count, CUSTOMERS):
             lines = [{"productId": products[(i * 7 + k) % len(products)], "quantity": 1 + k} for k in range(2)]
-            ids.append(call(connection, "POST", "/api/v1/orders", {"location": "bench", "items": lines}, tokens[customer])["orderId"])
+            placed = call(connection, "POST", "/api/v1/orders", {"location": "bench", "items": lines}, tokens[customer],
+                          None if i // CUSTOMERS % 2 else f"prepared-{i}")
+            ids.append(placed["orderId"])
         return ids
 
     with concurrent.futures.ThreadPoolExecutor(CUSTOMERS) as pool:
