@@ -62,7 +62,7 @@ std::string FulfilmentCall::order_id() const {
     return found == headers.end() ? std::string{} : found->second;
 }
 
-FulfilmentServer::FulfilmentServer(Decide decide) : decide_(std::move(decide)) {
+FulfilmentServer::FulfilmentServer(Decide decide, Calls calls) : decide_(std::move(decide)), keeping_(calls) {
     listener_ = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
     sockaddr_in address{};
     address.sin_family = AF_INET;
@@ -147,7 +147,7 @@ void FulfilmentServer::serve(int socket) {
 
 FulfilmentAnswer FulfilmentServer::answer(FulfilmentCall call) {
     std::unique_lock lock(mutex_);
-    calls_.push_back(call);
+    if (keeping_ == Calls::kept) calls_.push_back(call);
     changed_.wait(lock, [this] { return !holding_ || ended_; });
     lock.unlock();
     return decide_(call);

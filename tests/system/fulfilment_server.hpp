@@ -33,13 +33,17 @@ inline const std::string fulfilment_secret = "a-secret-of-the-test-suite";
 class FulfilmentServer {
 public:
     using Decide = std::function<FulfilmentAnswer(const FulfilmentCall&)>;
-    explicit FulfilmentServer(Decide decide = [](const FulfilmentCall&) { return FulfilmentAnswer{}; });
+    enum class Calls { kept, forgotten };
+    explicit FulfilmentServer(
+        Decide decide = [](const FulfilmentCall&) { return FulfilmentAnswer{}; }, Calls calls = Calls::kept);
     ~FulfilmentServer();
     FulfilmentServer(const FulfilmentServer&) = delete;
     FulfilmentServer& operator=(const FulfilmentServer&) = delete;
 
     // The flags that point a shop at this server.
     [[nodiscard]] std::vector<std::string> flags(std::vector<std::string> more = {}) const;
+
+    [[nodiscard]] std::uint16_t port() const { return port_; }
 
     // Calls that arrive while it holds are answered after release().
     void hold();
@@ -53,6 +57,7 @@ private:
     [[nodiscard]] FulfilmentAnswer answer(FulfilmentCall call);
 
     Decide decide_;
+    Calls keeping_;
     int listener_ = -1;
     std::uint16_t port_ = 0;
     mutable std::mutex mutex_;

@@ -19,6 +19,10 @@ constexpr std::size_t connections_to_redis = 2;  // --redis-connections
 const std::string queue_attributes =
     R"("RedrivePolicy":"{\"deadLetterTargetArn\":\"arn:aws:sqs:us-east-1:000000000000:orders-dead\",\"maxReceiveCount\":20}")";
 
+std::uint16_t port_of(const std::string& url) {
+    return static_cast<std::uint16_t>(std::stoi(url.substr(url.rfind(':') + 1)));
+}
+
 std::string identity_of(const std::string& raw) {
     static const std::string name = "X-Waybill-Mail-Id: ";
     const std::size_t found = raw.find(name);
@@ -34,12 +38,21 @@ ProductionSet::Folder::~Folder() {
     std::filesystem::remove_all(path, ignored);
 }
 
-ProductionSet::ProductionSet(const ProductionOptions& options) {
+ProductionSet::ProductionSet(const ProductionOptions& options)
+    : ways_(options.lasting ? std::make_unique<Ways>() : nullptr),
+      mongo_(*clock_, {.advertised_port = ways_ ? ways_->mongo.port() : std::uint16_t{0}}) {
+    if (ways_) {
+        ways_->mongo.set_target(mongo_.port());
+        ways_->redis.set_target(static_cast<std::uint16_t>(redis_.port()));
+        ways_->sqs.set_target(port_of(aws_.url("sqs")));
+        ways_->ses.set_target(port_of(aws_.url("ses")));
+    }
     (void)aws_.make_queue("sqs", dead_letter_queue);
     queue_url_ = aws_.make_queue("sqs", queue_name, queue_attributes);
     aws_.admin("POST /ses", R"({"identities":{")" + sender + R"(":true}})");
     const auto make = [&](const std::string& role, std::size_t index) {
-        std::vector<std::string> arguments{"serve", "--role=" + role, "--listen", "127.0.0.1:0"};
+        const std::uint16_t port = options.lasting ? testing::find_lasting_port() : std::uint16_t{0};
+        std::vector<std::string> arguments{"serve", "--role=" + role, "--listen", "127.0.0.1:" + std::to_string(port)};
         arguments.insert(arguments.end(), options.flags.begin(), options.flags.end());
         return std::make_unique<ServerProcess>(folder_.path, role + std::to_string(index), arguments, environment());
     };
@@ -64,16 +77,19 @@ std::vector<ServerProcess*> ProductionSet::processes() const {
 }
 
 std::vector<std::string> ProductionSet::environment() const {
-    return {"MONGO_URI=" + mongo_.uri(),
-            "REDIS_URL=" + redis_.url(),
+    const auto way_to = [](const testing::TcpProxy& way, const std::string& scheme) {
+        return scheme + "://127.0.0.1:" + std::to_string(way.port());
+    };
+    return {"MONGO_URI=" + (ways_ ? way_to(ways_->mongo, "mongodb") + "/?replicaSet=rs0" : mongo_.uri()),
+            "REDIS_URL=" + (ways_ ? way_to(ways_->redis, "redis") : redis_.url()),
             "JWT_SECRET=0123456789abcdef0123456789abcdef",
             std::string{"AWS_ACCESS_KEY_ID="} + testing::AwsDoubles::key_id,
             std::string{"AWS_SECRET_ACCESS_KEY="} + testing::AwsDoubles::secret,
             std::string{"AWS_REGION="} + testing::AwsDoubles::region,
             "SQS_QUEUE_URL=" + queue_url_,
             "SENDER_VERIFIED_EMAIL=" + sender,
-            "AWS_ENDPOINT_URL_SQS=" + aws_.url("sqs"),
-            "AWS_ENDPOINT_URL_SESV2=" + aws_.url("ses")};
+            "AWS_ENDPOINT_URL_SQS=" + (ways_ ? way_to(ways_->sqs, "http") : aws_.url("sqs")),
+            "AWS_ENDPOINT_URL_SESV2=" + (ways_ ? way_to(ways_->ses, "http") : aws_.url("ses"))};
 }
 
 ProcessResult ProductionSet::run(const std::vector<std::string>& arguments, const std::string& input) const {

@@ -14,6 +14,7 @@
 #include "tests/doubles/mongo/mongo_double.hpp"
 #include "tests/support/aws_doubles.hpp"
 #include "tests/support/redis_server.hpp"
+#include "tests/support/tcp_proxy.hpp"
 #include "tests/system/http_client.hpp"
 #include "tests/system/server_process.hpp"
 
@@ -23,7 +24,8 @@ struct ProductionOptions {
     std::vector<std::string> flags{};  // of every process
     std::size_t apis = 2;
     std::size_t workers = 2;
-    bool seeded = true;  // with the demo products
+    bool seeded = true;    // with the demo products
+    bool lasting = false;  // every process keeps its port, and a TcpProxy stands before each part
 };
 
 struct SentMail {
@@ -51,6 +53,15 @@ public:
     void stop_aws(const std::string& service) { aws_.admin("POST /stop", R"({"service":")" + service + "\"}"); }
     void start_aws(const std::string& service) { aws_.admin("POST /start", R"({"service":")" + service + "\"}"); }
 
+    // Before a part of a lasting set.
+    struct Ways {
+        testing::TcpProxy mongo{};
+        testing::TcpProxy redis{};
+        testing::TcpProxy sqs{};
+        testing::TcpProxy ses{};
+    };
+    [[nodiscard]] Ways& ways() { return *ways_; }
+
     // One call of the queue's own interface, as an operator or another producer would make it.
     std::string call_queue(const std::string& action, const std::string& members = "");
 
@@ -73,7 +84,8 @@ private:
 
     Folder folder_;
     std::unique_ptr<Clock> clock_ = local::make_system_clock();
-    testing::MongoDouble mongo_{*clock_};
+    std::unique_ptr<Ways> ways_;
+    testing::MongoDouble mongo_;
     testing::RedisServer redis_;
     testing::AwsDoubles aws_{{"sqs", "ses"}};
     std::string queue_url_;

@@ -24,6 +24,11 @@ namespace {
 
 constexpr int command_timeout_ms = 30'000;
 
+std::string& binary() {
+    static std::string path = WAYBILL_BINARY;
+    return path;
+}
+
 bool configures_waybill(std::string_view name) {
     constexpr std::array<std::string_view, 8> names{"PORT",      "MONGO_URI", "DATABASE_URL",  "REDIS_URL",
                                                     "REDIS_URI", "SMTP_URL",  "SQS_QUEUE_URL", "SENDER_VERIFIED_EMAIL"};
@@ -55,7 +60,7 @@ std::vector<char*> pointers_to(const std::vector<std::string>& words) {
 // Starts the binary with its streams on the given descriptors, in `folder`.
 pid_t spawn(const std::vector<std::string>& arguments, const std::vector<std::string>& environment,
             const std::filesystem::path& folder, int in, int out, int err) {
-    std::vector<std::string> words{WAYBILL_BINARY};
+    std::vector<std::string> words{binary()};
     words.insert(words.end(), arguments.begin(), arguments.end());
     const std::vector<std::string> entries = environment_with(environment);
     const std::vector<char*> argv = pointers_to(words);
@@ -67,7 +72,7 @@ pid_t spawn(const std::vector<std::string>& arguments, const std::vector<std::st
     ::dup2(out, STDOUT_FILENO);
     ::dup2(err, STDERR_FILENO);
     if (::chdir(folder.c_str()) != 0) ::_exit(126);
-    ::execve(WAYBILL_BINARY, argv.data(), envp.data());
+    ::execve(argv[0], argv.data(), envp.data());
     ::_exit(127);
 }
 
@@ -76,6 +81,8 @@ int exit_status_of(int status) { return WIFEXITED(status) ? WEXITSTATUS(status) 
 int open_file(const std::filesystem::path& path, int flags) { return ::open(path.c_str(), flags | O_CLOEXEC, 0600); }
 
 }  // namespace
+
+void use_binary(std::filesystem::path path) { binary() = std::move(path); }
 
 std::filesystem::path make_folder() {
     std::string path = (std::filesystem::temp_directory_path() / "waybill-system-XXXXXX").string();

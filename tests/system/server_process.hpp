@@ -19,6 +19,9 @@ struct ProcessResult {
     std::string err;
 };
 
+// Another build of the binary instead of the suite's own, from now on.
+void use_binary(std::filesystem::path path);
+
 // Runs the binary to its end, or kills it after 30 s; `input` goes to its standard input.
 // `environment`: NAME=VALUE. Variables that configure Waybill are not inherited.
 ProcessResult run_waybill(const std::vector<std::string>& arguments, const std::string& input = {},
@@ -54,6 +57,8 @@ public:
     [[nodiscard]] bool is_running() const { return pid_ > 0; }
 
     void kill();  // SIGKILL
+    // From the next launch on.
+    void set_environment(std::vector<std::string> environment) { environment_ = std::move(environment); }
     void signal(int number) const;
     void pause() const;  // SIGSTOP; every thread stands still when it returns
     void resume() const;

@@ -29,7 +29,8 @@ Object run_hello(Call& call) {
     Object reply{{word, primary}};
     if (options.wire_version_max >= wire_version_4_4) reply.set("helloOk", true);
     if (options.topology == Topology::replica_set) {
-        const std::string me = "127.0.0.1:" + std::to_string(call.engine.port());
+        const std::uint16_t port = options.advertised_port != 0 ? options.advertised_port : call.engine.port();
+        const std::string me = "127.0.0.1:" + std::to_string(port);
         reply.set("setName", options.set_name);
         reply.set("setVersion", std::int32_t{1});
         reply.set("secondary", !primary);

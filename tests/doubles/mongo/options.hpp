@@ -23,7 +23,8 @@ struct Options {
     // Both or neither. With them, every command but the handshake and saslStart wants a login.
     std::string user{};
     std::string password{};
-    std::uint16_t port = 0;  // 0 takes a free one
+    std::uint16_t port = 0;             // 0 takes a free one
+    std::uint16_t advertised_port = 0;  // what it tells drivers, behind a proxy; 0: its own
 };
 
 }  // namespace waybill::testing::mongo
