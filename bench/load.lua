@@ -1,5 +1,6 @@
--- One load of bench/run for wrk. Arguments: mode (get|order), folder with the prepared lists.
-local mode, folder
+-- One load of bench/run for wrk. Arguments: mode (get|order), folder with the prepared lists, and a
+-- number that no other run has, so that no run repeats the idempotency keys of another.
+local mode, folder, run
 local tokens, products, targets = {}, {}, {}
 local counter, thread_id = 0, 0
 local threads = {}
@@ -16,7 +17,7 @@ function setup(thread)
 end
 
 function init(args)
-  mode, folder = args[1], args[2]
+  mode, folder, run = args[1], args[2], args[3]
   math.randomseed(thread_number * 7919)
   tokens = lines("tokens")
   if mode == "order" then products = lines("products") end
@@ -30,7 +31,7 @@ function request()
     return wrk.format("GET", targets[math.random(#targets)], {Authorization = "Bearer " .. token})
   end
   local headers = {Authorization = "Bearer " .. token, ["Content-Type"] = "application/json"}
-  if counter % 2 == 0 then headers["Idempotency-Key"] = "bench-" .. thread_number .. "-" .. counter end
+  if counter % 2 == 0 then headers["Idempotency-Key"] = "bench-" .. run .. "-" .. thread_number .. "-" .. counter end
   local first = math.random(#products)
   local second = (first + math.random(#products - 1) - 1) % #products + 1
   local body = string.format('{"location":"bench","items":[{"productId":"%s","quantity":%d},{"productId":"%s","quantity":%d}]}',

@@ -14,7 +14,7 @@ def closed_loop(address, lists, mode, seconds, connections):
     threads = max(1, min(os.cpu_count() // 2, connections))
     out = subprocess.run(
         ["wrk", f"-t{threads}", f"-c{connections}", f"-d{seconds}s", "--timeout", "30s", "-s", ROOT / "bench/load.lua",
-         f"http://{address}", "--", mode, lists],
+         f"http://{address}", "--", mode, lists, str(time.time_ns())],
         capture_output=True, text=True, check=True).stdout
     requests, micros, p50, p99, refused, broken = map(int, result_fields(out))
     return {"rate": requests / (micros / 1e6), "p50_ms": p50 / 1e3, "p99_ms": p99 / 1e3, "failed": refused + broken}

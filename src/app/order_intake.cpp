@@ -16,6 +16,11 @@ namespace waybill {
 
 namespace {
 
+// The part of a commit's usual time that gathering the next batch may take, and over how many
+// commits "usual" is counted, so that a small batch between large ones does not set the measure.
+constexpr int gather_part = 4;
+constexpr int smoothing = 8;
+
 // How much later than its deadline an order may be answered.
 constexpr Milliseconds expiry_interval{50};
 
@@ -57,6 +62,7 @@ struct OwedAnswer {
 struct Batch {
     std::vector<NewOrder> orders;
     std::vector<OwedAnswer> answers;
+    std::chrono::nanoseconds took{};  // its commit
 };
 
 struct LateAnswer {
@@ -109,7 +115,7 @@ private:
     void begin_batch(Batch& batch);
     void fill_batch(Batch& batch);  // mutex held
     [[nodiscard]] std::size_t next_batch_size();
-    [[nodiscard]] std::vector<Result<PlacedOrder>> place(std::span<const NewOrder> orders);
+    [[nodiscard]] std::vector<Result<PlacedOrder>> place(Batch& batch);
     void finish_batch(Batch& batch, std::vector<Result<PlacedOrder>> results);
     [[nodiscard]] bool count(std::span<const Result<PlacedOrder>> results, std::span<const OwedAnswer> answers);
 
@@ -117,6 +123,7 @@ private:
     void answer_late(std::vector<LateAnswer>& late);
 
     void run_committer();
+    void gather();
     void run_expiry(const std::stop_token& stop);
 
     const Options options_;
@@ -131,9 +138,11 @@ private:
     std::condition_variable turn_over_;
     std::condition_variable_any expiry_stopped_;
     WaitingRoom waiting_;
-    Batch* running_ = nullptr;  // the batch that the store has; its answers belong to the mutex
-    bool committing_ = false;   // from taking a batch until its last answer
-    bool committer_sleeps_ = false;
+    Batch* running_ = nullptr;                 // the batch that the store has; its answers belong to the mutex
+    bool committing_ = false;                  // from taking a batch until its last answer
+    std::size_t wake_at_ = 0;                  // the committer sleeps until so many wait; 0: it is awake
+    std::size_t crowd_ = 0;                    // who waited, or was about to be answered, when the last batch ended
+    std::chrono::nanoseconds usual_commit_{};  // of late
     Phase phase_ = Phase::open;
 
     std::jthread committer_;
@@ -152,7 +161,8 @@ void OrderIntake::State::submit(NewOrder order, std::size_t size, Done done) {
         if (admitted) {
             waiting_.push({std::move(order), size, std::move(done), deadline});
             metrics_.orders_waiting.Set(static_cast<double>(waiting_.size()));
-            wake = std::exchange(committer_sleeps_, false);
+            wake = wake_at_ != 0 && waiting_.size() >= wake_at_;
+            if (wake) wake_at_ = 0;
         }
     }
     if (wake) arrived_.notify_one();
@@ -166,7 +176,7 @@ bool OrderIntake::State::commit_batch() {
     Batch batch;
     begin_batch(batch);
     if (batch.orders.empty()) return false;
-    finish_batch(batch, place(batch.orders));
+    finish_batch(batch, place(batch));
     return true;
 }
 
@@ -209,7 +219,8 @@ std::size_t OrderIntake::State::next_batch_size() {
     return count;
 }
 
-std::vector<Result<PlacedOrder>> OrderIntake::State::place(std::span<const NewOrder> orders) {
+std::vector<Result<PlacedOrder>> OrderIntake::State::place(Batch& batch) {
+    const std::span<const NewOrder> orders = batch.orders;
     const SteadyTime begun = clock_.steady_now();
     std::vector<Result<PlacedOrder>> results;
     std::string reason = "the store did not answer every order";
@@ -221,7 +232,8 @@ std::vector<Result<PlacedOrder>> OrderIntake::State::place(std::span<const NewOr
         reason = "an exception without a name";
     }
     metrics_.order_batch_size.Observe(static_cast<double>(orders.size()));
-    metrics_.order_commit_seconds.Observe(std::chrono::duration<double>(clock_.steady_now() - begun).count());
+    batch.took = clock_.steady_now() - begun;
+    metrics_.order_commit_seconds.Observe(std::chrono::duration<double>(batch.took).count());
     if (results.size() == orders.size()) return results;
     log_.write(LogLevel::error, "order-batch-failed", {{"orders", std::to_string(orders.size())}, {"reason", reason}});
     const Error unknown{ErrorCode::outcome_unknown, "The commit ended without an answer: the order may be placed."};
@@ -232,6 +244,8 @@ void OrderIntake::State::finish_batch(Batch& batch, std::vector<Result<PlacedOrd
     {
         const std::scoped_lock lock(mutex_);
         running_ = nullptr;
+        crowd_ = waiting_.size() + batch.orders.size();
+        usual_commit_ += (batch.took - usual_commit_) / smoothing;
     }
     const bool placed = count(results, batch.answers);
     for (std::size_t i = 0; i < results.size(); ++i) {
@@ -328,16 +342,27 @@ void OrderIntake::State::start() {
 
 void OrderIntake::State::run_committer() {
     for (;;) {
-        while (commit_batch()) {
-        }
+        while (commit_batch()) gather();
         std::unique_lock lock(mutex_);
         while (waiting_.empty() && phase_ == Phase::open) {
-            committer_sleeps_ = true;
+            wake_at_ = 1;
             arrived_.wait(lock);
         }
-        committer_sleeps_ = false;
+        wake_at_ = 0;
         if (waiting_.empty()) return;
     }
+}
+
+// Customers who order again as soon as they are answered would else fall into two halves that take
+// turns, each batch with the half that the other left out.
+void OrderIntake::State::gather() {
+    std::unique_lock lock(mutex_);
+    if (options_.gather_max == Milliseconds{0} || crowd_ < 2) return;
+    const std::size_t wanted = std::min(crowd_, options_.batch_orders_max);
+    const auto longest = std::min<std::chrono::nanoseconds>(options_.gather_max, usual_commit_ / gather_part);
+    wake_at_ = wanted;
+    arrived_.wait_for(lock, longest, [&] { return waiting_.size() >= wanted || phase_ != Phase::open; });
+    wake_at_ = 0;
 }
 
 void OrderIntake::State::run_expiry(const std::stop_token& stop) {

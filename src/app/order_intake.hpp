@@ -27,6 +27,10 @@ public:
         std::size_t batch_orders_max = 256;
         std::size_t batch_bytes_max = 4u << 20;
         Milliseconds request_deadline{10'000};
+        // For a store whose batch costs many round trips, whatever its size: how long the next batch
+        // may wait for the customers of the last one to come back; a quarter of the time that a
+        // commit takes, at most. Whoever is alone waits for nobody.
+        Milliseconds gather_max{0};
     };
     // `done` is called exactly once, from any thread, and must not block.
     using Done = std::move_only_function<void(Result<PlacedOrder>)>;

@@ -82,6 +82,7 @@ void derive(Config& config) {
     config.store.lease_ahead_max = config.work.ahead_max();
     config.mongo.lease_ahead_max = config.work.ahead_max();
     config.mongo.request_deadline = config.intake.request_deadline;
+    if (config.has_mongo()) config.intake.gather_max = config.mongo_gather_max;
     config.sqs.region = config.aws_region;
     config.sqs.credentials = config.aws_credentials;
     config.sqs.visibility = config.work.lease;

@@ -66,6 +66,7 @@ struct Config {
 
     // The production parts; each is on when its address is set.
     mongo::MongoOptions mongo;
+    Milliseconds mongo_gather_max{};  // of the intake, where it fills batches of MongoDB
     redis::RedisOptions redis;
     std::string aws_region;
     aws::CredentialOptions aws_credentials;

@@ -66,6 +66,8 @@ const std::vector<Setting> table{
      [](Config& c, Text t) { return store_positive(t, c.mongo.socket_timeout); }},
     {"mongo-wait-queue-timeout", "2s", "TIME", "for a free connection", S::parts,
      [](Config& c, Text t) { return store_positive(t, c.mongo.wait_queue_timeout); }},
+    {"mongo-gather-max", "25ms", "TIME", "a batch of orders waits so long for customers just answered; 0 is never", S::parts,
+     [](Config& c, Text t) { return store_value(parse_duration(t), c.mongo_gather_max); }},
 
     {"redis-url", "", "URL", "Redis: cache and rate limits of all processes (redis:// or rediss://)", S::parts,
      [](Config& c, Text t) { return store_text(t, c.redis.url); }, {"REDIS_URL", "REDIS_URI"}, true},

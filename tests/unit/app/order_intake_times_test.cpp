@@ -20,6 +20,7 @@ using testing::GatedStore;
 using testing::glimpse;
 using ::testing::HasSubstr;
 using testing::is_there;
+using testing::long_time;
 using testing::outcome;
 using testing::outcomes;
 using testing::patience;
@@ -209,6 +210,67 @@ TEST_F(OrderIntakeTimes, answers_every_submitter_exactly_once_under_load) {
     EXPECT_EQ(lamps_left(), 1'500 - placed);
     EXPECT_EQ(metrics.orders_waiting.Value(), 0);
     EXPECT_EQ(store.committers_max(), 1);
+}
+
+// ---- gathering
+
+// Three wait when the first, whose commit took long, is answered.
+class OrderIntakeGathering : public testing::OrderIntakeFixture {
+protected:
+    void leave_three_behind_one(Milliseconds gather_max) {
+        store.hold();
+        store.next_commit([this](std::span<const NewOrder> orders, const GatedStore::Commit& real) {
+            clock.advance(Milliseconds{2'000'000});
+            return real(orders);
+        });
+        intake({.request_deadline = long_time, .gather_max = gather_max}).start();
+        Answer first = submit(order_of(ada));
+        ASSERT_TRUE(store.wait_until_begun(1));
+        for (int i = 0; i < 3; ++i) answers.push_back(submit(order_of(bob)));
+        store.release();
+        EXPECT_EQ(outcome(first), "placed");
+    }
+    std::vector<Answer> answers;
+};
+
+TEST_F(OrderIntakeGathering, waits_for_the_customers_of_the_last_batch) {
+    leave_three_behind_one(long_time);
+    EXPECT_EQ(answers[0].wait_for(glimpse), std::future_status::timeout);
+    EXPECT_THAT(store.batches(), ElementsAre(1)) << "begun without the first one's next order";
+    answers.push_back(submit(order_of(ada)));
+    EXPECT_THAT(outcomes(answers), ElementsAre("placed", "placed", "placed", "placed"));
+    EXPECT_THAT(store.batches(), ElementsAre(1, 4));
+}
+
+TEST_F(OrderIntakeGathering, begins_without_those_who_stay_away) {
+    leave_three_behind_one(Milliseconds{1});
+    EXPECT_THAT(outcomes(answers), ElementsAre("placed", "placed", "placed"));
+    EXPECT_THAT(store.batches(), ElementsAre(1, 3));
+}
+
+TEST_F(OrderIntakeGathering, is_nothing_that_an_embedded_store_pays_for) {
+    leave_three_behind_one(OrderIntake::Options{}.gather_max);
+    EXPECT_THAT(outcomes(answers), ElementsAre("placed", "placed", "placed"));
+    EXPECT_THAT(store.batches(), ElementsAre(1, 3));
+}
+
+TEST_F(OrderIntakeGathering, does_not_keep_a_customer_waiting_who_is_alone) {
+    intake({.request_deadline = long_time, .gather_max = long_time}).start();
+    for (int i = 0; i < 3; ++i) {
+        store.next_commit([this](std::span<const NewOrder> orders, const GatedStore::Commit& real) {
+            clock.advance(Milliseconds{2'000'000});
+            return real(orders);
+        });
+        Answer answer = submit(order_of(ada));
+        EXPECT_EQ(outcome(answer), "placed");
+    }
+}
+
+TEST_F(OrderIntakeGathering, ends_when_the_intake_is_closed) {
+    leave_three_behind_one(long_time);
+    auto closed = std::async(std::launch::async, [this] { intake().close(); });
+    EXPECT_EQ(closed.wait_for(patience), std::future_status::ready);
+    EXPECT_THAT(outcomes(answers), ElementsAre("placed", "placed", "placed"));
 }
 
 // ---- closing
