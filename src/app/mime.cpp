@@ -74,23 +74,38 @@ bool is_quoted_as_itself(char c, bool last) {
     return c > ' ' && c <= '~' && c != '=';
 }
 
-void append_quoted_line(std::string& out, std::string_view line) {
+void append_quoted(std::string& out, char c) {
     constexpr std::string_view hex_digits = "0123456789ABCDEF";
+    const auto value = static_cast<std::uint8_t>(c);
+    out += '=';
+    out += hex_digits[value >> 4];
+    out += hex_digits[value & 15];
+}
+
+// How much of the front of the line, at most `max`, stands for itself.
+std::size_t quoted_as_itself(std::string_view line, std::size_t max) {
+    std::size_t size = 0;
+    while (size < std::min(max, line.size()) && is_quoted_as_itself(line[size], size + 1 == line.size())) ++size;
+    return size;
+}
+
+void append_quoted_line(std::string& out, std::string_view line) {
+    constexpr std::size_t columns = body_line_max - 1;  // the last is for the mark of a line that goes on
     std::size_t column = 0;
-    for (std::size_t i = 0; i < line.size(); ++i) {
-        const bool as_itself = is_quoted_as_itself(line[i], i + 1 == line.size());
-        const std::size_t width = as_itself ? 1 : 3;
-        if (column + width > body_line_max - 1) {
+    while (!line.empty()) {
+        const std::size_t size = quoted_as_itself(line, columns - column);
+        out += line.substr(0, size);
+        column += size;
+        line.remove_prefix(size);
+        if (line.empty()) break;
+        const bool is_coded = !is_quoted_as_itself(line[0], line.size() == 1);
+        if (is_coded && column + 3 <= columns) {
+            append_quoted(out, line[0]);
+            column += 3;
+            line.remove_prefix(1);
+        } else {
             out += "=\r\n";
             column = 0;
-        }
-        column += width;
-        if (as_itself) {
-            out += line[i];
-        } else {
-            out += '=';
-            out += hex_digits[octet(line, i) >> 4];
-            out += hex_digits[octet(line, i) & 15];
         }
     }
     out += "\r\n";
@@ -125,14 +140,18 @@ std::string encode_quoted_printable(std::string_view text) {
 }
 
 std::string clean_text(std::string_view text, bool keep_lines) {
+    const auto is_clean = [=](char c) { return (c >= ' ' && c <= '~') || (keep_lines && (c == '\n' || c == '\t')); };
     std::string out;
     out.reserve(text.size());
     while (!text.empty()) {
+        const auto end = std::ranges::find_if_not(text, is_clean);
+        out.append(text.begin(), end);
+        text.remove_prefix(static_cast<std::size_t>(end - text.begin()));
+        if (text.empty()) break;
         const std::size_t size = utf8_sequence_length(text);
-        const bool kept = keep_lines && (text[0] == '\n' || text[0] == '\t');
         if (size == 0) {
             out += replacement_character;
-        } else if (is_control(text, size) && !kept) {
+        } else if (is_control(text, size)) {
             out += ' ';
         } else {
             out += text.substr(0, size);
