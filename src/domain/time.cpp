@@ -1,21 +1,37 @@
 #include "domain/time.hpp"
 
-#include <array>
-#include <cstdio>
-
 namespace waybill {
+
+namespace {
+
+// From the digit of `unit`, a power of ten, down.
+void append_digits(std::string& out, std::int64_t value, std::int64_t unit) {
+    for (; unit > 0; unit /= 10) out += static_cast<char>('0' + value / unit % 10);
+}
+
+}  // namespace
 
 std::string format_rfc3339(TimePoint time) {
     const auto day = std::chrono::floor<std::chrono::days>(time);
     const std::chrono::year_month_day date{day};
     const std::chrono::hh_mm_ss clock{time - day};
-    std::array<char, 64> text{};
-    const int length =
-        std::snprintf(text.data(), text.size(), "%04d-%02u-%02uT%02d:%02d:%02d.%03dZ", static_cast<int>(date.year()),
-                      static_cast<unsigned>(date.month()), static_cast<unsigned>(date.day()),
-                      static_cast<int>(clock.hours().count()), static_cast<int>(clock.minutes().count()),
-                      static_cast<int>(clock.seconds().count()), static_cast<int>(clock.subseconds().count()));
-    return {text.data(), static_cast<std::size_t>(length)};
+    std::string text;
+    text.reserve(24);
+    append_digits(text, static_cast<int>(date.year()), 1'000);
+    text += '-';
+    append_digits(text, static_cast<unsigned>(date.month()), 10);
+    text += '-';
+    append_digits(text, static_cast<unsigned>(date.day()), 10);
+    text += 'T';
+    append_digits(text, clock.hours().count(), 10);
+    text += ':';
+    append_digits(text, clock.minutes().count(), 10);
+    text += ':';
+    append_digits(text, clock.seconds().count(), 10);
+    text += '.';
+    append_digits(text, clock.subseconds().count(), 100);
+    text += 'Z';
+    return text;
 }
 
 }  // namespace waybill

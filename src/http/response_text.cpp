@@ -1,5 +1,6 @@
 #include "http/response_text.hpp"
 
+#include <algorithm>
 #include <array>
 #include <charconv>
 
@@ -59,7 +60,7 @@ std::string_view reason_of(int status) {
 }
 
 bool ends_a_line(std::string_view text) {
-    return text.find_first_of(std::string_view("\r\n\0", 3)) != std::string_view::npos;
+    return std::ranges::any_of(text, [](char c) { return c == '\r' || c == '\n' || c == '\0'; });
 }
 
 void append_header(std::string& out, std::string_view name, std::string_view value) {
