@@ -77,7 +77,7 @@ private:
     using RequestKey = std::pair<UserId, std::string>;
     struct HashPair {
         template <class First>
-        std::size_t operator()(const std::pair<First, std::string>& key) const noexcept {
+        std::size_t operator()(const std::pair<First, std::string>& key) const {  // see Id's
             return std::hash<First>{}(key.first) * 31 + std::hash<std::string>{}(key.second);
         }
     };
