@@ -126,49 +126,27 @@ bool WriteQueue::commit_at_once(Group group, SteadyTime deadline, Failures& fail
             return true;
         }
         run_works(group);
-        if (!database_.writer().in_transaction()) return true;  // the only write threw
         at_commit = true;
         database_.writer().commit();
     } catch (const SqliteError& error) {
         return undo(group, error, at_commit, failures);
+    } catch (...) {
+        database_.writer().rollback();
+        if (group.size() > 1) return false;
+        group.front()->thrown = std::current_exception();
+        return true;
     }
     ++commits_;
     database_.after_commit();
     return true;
 }
 
+// A write that throws undoes the transaction, also for the others; they are run again without it.
 void WriteQueue::run_works(Group group) {
     for (Waiting* waiting : group) {
         Transaction transaction{database_.writer(), clock_.now()};
-        if (group.size() > 1) {
-            run_beside_others(transaction, *waiting);
-            continue;
-        }
-        try {
-            waiting->work(transaction);
-        } catch (const SqliteError&) {
-            throw;
-        } catch (...) {
-            waiting->thrown = std::current_exception();
-            transaction.db.rollback();
-        }
+        waiting->work(transaction);
     }
-}
-
-void WriteQueue::run_beside_others(Transaction& transaction, Waiting& waiting) {
-    Connection& db = transaction.db;
-    db.run("SAVEPOINT one_write");
-    try {
-        waiting.work(transaction);
-    } catch (const SqliteError& error) {
-        if (is_environment(error.code())) throw;  // the whole transaction may be gone
-        waiting.thrown = std::current_exception();
-        db.run("ROLLBACK TO one_write");
-    } catch (...) {
-        waiting.thrown = std::current_exception();
-        db.run("ROLLBACK TO one_write");
-    }
-    db.run("RELEASE one_write");
 }
 
 bool WriteQueue::undo(Group group, const SqliteError& error, bool at_commit, Failures& failures) {

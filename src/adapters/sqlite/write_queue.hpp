@@ -72,7 +72,6 @@ private:
     void commit_each(Group group, Failures& failures);
     [[nodiscard]] bool commit_at_once(Group group, SteadyTime deadline, Failures& failures);
     void run_works(Group group);
-    void run_beside_others(Transaction& transaction, Waiting& waiting);
     [[nodiscard]] bool undo(Group group, const SqliteError& error, bool at_commit, Failures& failures);
 
     const SqliteOptions options_;
