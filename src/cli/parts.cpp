@@ -5,7 +5,7 @@
 namespace waybill::cli {
 
 Result<std::unique_ptr<Store>> open_store(const Config& config, Clock& clock, Log& log, Metrics& metrics,
-                                          FatalStoreError on_fatal) {
+                                          WorkSignal& signal, FatalStoreError on_fatal) {
     if (config.has_mongo()) {
         mongo::MongoOptions options = config.mongo;
         options.on_command = [&metrics] { metrics.store_commands.Increment(); };
@@ -13,6 +13,12 @@ Result<std::unique_ptr<Store>> open_store(const Config& config, Clock& clock, Lo
     }
     sqlite::SqliteOptions options = config.store;
     options.on_fatal = std::move(on_fatal);
+    if (config.fulfilment.url.empty() && !config.has_sqs()) {
+        options.on_processed = [&metrics, &signal](std::size_t orders) {
+            metrics.orders_processed.Increment(static_cast<double>(orders));
+            signal.notify(WorkKind::send_mail);
+        };
+    }
     return sqlite::open_sqlite_store(options, clock, log);
 }
 

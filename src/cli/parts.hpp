@@ -3,6 +3,8 @@
 
 #include <memory>
 
+#include "app/metrics.hpp"
+#include "app/work_signal.hpp"
 #include "cli/config.hpp"
 #include "cli/wiring.hpp"
 #include "ports/cache.hpp"
@@ -13,9 +15,10 @@
 
 namespace waybill::cli {
 
-// MongoDB where it is addressed, else the embedded store. Errors: one sentence for a person.
+// MongoDB where it is addressed, else the embedded store. `metrics` and `signal` outlive it. Errors: one
+// sentence for a person.
 [[nodiscard]] Result<std::unique_ptr<Store>> open_store(const Config& config, Clock& clock, Log& log, Metrics& metrics,
-                                                        FatalStoreError on_fatal);
+                                                        WorkSignal& signal, FatalStoreError on_fatal);
 
 // Cache and rate limiter; on Redis with the local ones behind it.
 struct SharedMemory {

@@ -41,12 +41,13 @@ public:
 
 struct Application::Parts {
     Parts(const Config& settings, Clock& process_clock, Log& process_log, std::unique_ptr<Metrics> process_metrics,
-          std::unique_ptr<Store> opened_store, SharedMemory shared_memory, const std::string& secret,
-          const MailTemplates& templates)
+          std::unique_ptr<WorkSignal> process_signal, std::unique_ptr<Store> opened_store, SharedMemory shared_memory,
+          const std::string& secret, const MailTemplates& templates)
         : config(settings),
           clock(process_clock),
           log(process_log),
           own_metrics(std::move(process_metrics)),
+          own_signal(std::move(process_signal)),
           store(std::move(opened_store)),
           memory(std::move(shared_memory)),
           queue(make_queue(config, clock, log)),
@@ -67,7 +68,8 @@ struct Application::Parts {
     Log& log;
     std::unique_ptr<Metrics> own_metrics;
     Metrics& metrics = *own_metrics;
-    WorkSignal signal;
+    std::unique_ptr<WorkSignal> own_signal;
+    WorkSignal& signal = *own_signal;
     std::unique_ptr<Store> store;
     SharedMemory memory;
     std::unique_ptr<Queue> queue;  // null: the store hands out what is due
@@ -218,7 +220,8 @@ Application::~Application() {
 Result<std::unique_ptr<Application>> Application::assemble(const Config& config, Clock& clock, Log& log,
                                                            FatalStoreError on_fatal) {
     auto metrics = std::make_unique<Metrics>();
-    auto store = open_store(config, clock, log, *metrics, std::move(on_fatal));
+    auto signal = std::make_unique<WorkSignal>();
+    auto store = open_store(config, clock, log, *metrics, *signal, std::move(on_fatal));
     if (!store) return fail(store.error());
     auto memory = make_shared_memory(config, clock, log);
     if (!memory) return fail(memory.error());
@@ -227,8 +230,8 @@ Result<std::unique_ptr<Application>> Application::assemble(const Config& config,
     const auto templates = load_mail_templates(config.mail_templates);
     if (!templates) return fail(templates.error());
     try {
-        auto parts = std::make_unique<Parts>(config, clock, log, std::move(metrics), std::move(*store),
-                                             std::move(*memory), *secret, *templates);
+        auto parts = std::make_unique<Parts>(config, clock, log, std::move(metrics), std::move(signal),
+                                             std::move(*store), std::move(*memory), *secret, *templates);
         parts->make_loops();
         if (config.seed_demo) {
             if (const auto seeded = parts->store->seed(demo_catalogue(clock.now())); !seeded)

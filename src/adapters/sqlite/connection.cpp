@@ -94,6 +94,10 @@ void Rows::bind(int index, Blob value) {
     check(sqlite3_bind_blob64(statement_.handle, index, bytes, value.bytes.size(), lifetime_));
 }
 
+void Rows::bind(int index, Pointer value) {
+    check(sqlite3_bind_pointer(statement_.handle, index, const_cast<void*>(value.object), value.type, nullptr));
+}
+
 void Rows::bind_integer(int index, std::int64_t value) { check(sqlite3_bind_int64(statement_.handle, index, value)); }
 
 void Rows::bind_text(int index, std::string_view value) {

@@ -57,6 +57,12 @@ struct Blob {
     std::string_view bytes;
 };
 
+// For a table of ours; SQL sees NULL. The type is a literal.
+struct Pointer {
+    const void* object;
+    const char* type;
+};
+
 // A prepared statement of a connection's cache.
 struct CachedStatement {
     sqlite3_stmt* handle = nullptr;
@@ -112,6 +118,7 @@ private:
     void bind(int index, const std::string& value) { bind_text(index, value); }
     void bind(int index, TimePoint value) { bind_integer(index, to_unix_ms(value)); }
     void bind(int index, Blob value);
+    void bind(int index, Pointer value);
     void bind_integer(int index, std::int64_t value);
     void bind_text(int index, std::string_view value);
     void bind_null(int index);

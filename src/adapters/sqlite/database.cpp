@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "adapters/sqlite/data_dir.hpp"
+#include "adapters/sqlite/fresh_table.hpp"
 
 namespace waybill::sqlite {
 
@@ -16,13 +17,19 @@ std::unexpected<Error> not_trusted() {
     return fail(ErrorCode::unavailable, "The disk failed to store data; the store is being opened again.");
 }
 
+std::unique_ptr<Connection> open_writer(const SqliteOptions& options) {
+    auto writer = std::make_unique<Connection>(database_file(options.data_dir), Connection::Mode::write);
+    add_fresh_table(*writer);
+    return writer;
+}
+
 }  // namespace
 
 Database::Database(const SqliteOptions& options, Clock& clock, Log& log)
     : options_(options),
       clock_(clock),
       log_(log),
-      writer_(std::make_unique<Connection>(database_file(options.data_dir), Connection::Mode::write)),
+      writer_(open_writer(options)),
       readers_(database_file(options.data_dir), options.write_deadline, clock) {}
 
 Result<void> Database::begin(SteadyTime deadline) {
@@ -100,7 +107,7 @@ bool Database::reopen() {
         writer_->keep_log_on_close();
         writer_.reset();
     }
-    writer_ = std::make_unique<Connection>(database_file(options_.data_dir), Connection::Mode::write);
+    writer_ = open_writer(options_);
     return true;
 }
 

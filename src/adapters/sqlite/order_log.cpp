@@ -5,8 +5,8 @@
 #include <string>
 #include <utility>
 
+#include "adapters/sqlite/fresh_table.hpp"
 #include "adapters/sqlite/order_steps.hpp"
-#include "domain/encoding.hpp"
 
 namespace waybill::sqlite {
 
@@ -18,21 +18,40 @@ Error in_doubt() {
     return {ErrorCode::outcome_unknown, "The disk failed while this was being stored; it may have been done."};
 }
 
-void insert_order(Connection& db, const JournaledOrder& placed) {
-    const Order& order = placed.order;
-    db.run("INSERT INTO orders VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, NULL, NULL, '')", order.id, order.user_id,
-           order.location, Blob{encode_lines(order.lines)}, order.total, order.status, order.created_at);
-    if (placed.idempotency) {
-        db.run("INSERT INTO idempotency VALUES (?1, ?2, ?3, ?4, NULL, NULL, ?5)", order.user_id,
-               placed.idempotency->key, Blob{as_bytes(placed.idempotency->request_hash)}, order.id, order.created_at);
-    }
-    const bool queued =
-        insert_work(db, process_work_id(order.id), WorkKind::process_order, order.id, "", order.created_at);
-    require(queued, "the work of a new order is there already");
+// Pending, with the item that has them processed.
+void insert_pending(Connection& db, const FreshBatch& batch) {
+    db.run(
+        "INSERT OR FAIL INTO orders SELECT order_id, user_id, location, lines, total, 0, created_at, NULL, NULL, ''"
+        " FROM fresh_orders(?1)",
+        as_pointer(batch));
+    db.run(
+        "INSERT OR FAIL INTO work SELECT process_id, 0, 0, order_id, created_at, 0, 0, 0, NULL, 0, '', created_at, NULL"
+        " FROM fresh_orders(?1)",
+        as_pointer(batch));
+}
+
+// Claimed and settled at once, with the mail that says so.
+void insert_processed(Transaction& transaction, const FreshBatch& batch) {
+    auto& [db, now] = transaction;
+    db.run(
+        "INSERT OR FAIL INTO orders SELECT order_id, user_id, location, lines, total, 2, created_at,"
+        " max(created_at, ?2), max(created_at, ?2), '' FROM fresh_orders(?1)",
+        as_pointer(batch), now);
+    db.run(
+        "INSERT OR FAIL INTO work SELECT mail_id, 1, 0, order_id, ?2, 0, 0, 0, NULL, 0, email, ?2, NULL"
+        " FROM fresh_orders(?1) AS fresh CROSS JOIN users ON users.user_id = fresh.user_id",
+        as_pointer(batch), now);
+}
+
+void insert_idempotency(Connection& db, const FreshBatch& batch) {
+    db.run(
+        "INSERT OR FAIL INTO idempotency SELECT user_id, key, request_hash, order_id, NULL, NULL, created_at"
+        " FROM fresh_orders(?1) WHERE key IS NOT NULL",
+        as_pointer(batch));
 }
 
 // One row for each product and place, however many of the orders take from it.
-void take_stock(Connection& db, std::span<const FreshOrder> orders) {
+void take_stock(Connection& db, FreshBatch orders) {
     std::map<std::pair<ProductId, std::string>, std::int64_t> taken;
     for (const FreshOrder& placed : orders) {
         for (const OrderLine& line : placed->order.lines) {
@@ -49,12 +68,18 @@ void take_stock(Connection& db, std::span<const FreshOrder> orders) {
 }
 
 // May be repeated: what the tables hold already is left out.
-void take_into_tables(Connection& db, std::span<const FreshOrder> orders) {
+void take_into_tables(Transaction& transaction, FreshBatch orders, bool processed) {
+    Connection& db = transaction.db;
     const std::uint64_t absorbed = select_version(db).absorbed;
     const auto first = std::ranges::find_if(orders, [&](const FreshOrder& o) { return o->sequence > absorbed; });
-    const std::span<const FreshOrder> missing(first, orders.end());
+    const FreshBatch missing(first, orders.end());
     if (missing.empty()) return;
-    for (const FreshOrder& placed : missing) insert_order(db, *placed);
+    if (processed) {
+        insert_processed(transaction, missing);
+    } else {
+        insert_pending(db, missing);
+    }
+    insert_idempotency(db, missing);
     take_stock(db, missing);
     db.run("UPDATE counters SET value = ?1 WHERE name = 'orders_absorbed'", missing.back()->sequence);
 }
@@ -86,11 +111,11 @@ Result<std::vector<FreshOrder>> read_missing(OrderJournal& journal, const std::f
 }
 
 // Tables of another time may lack what the orders took.
-Result<void> recover(WriteQueue& writes, const std::filesystem::path& data_dir, std::span<const FreshOrder> missing) {
+Result<void> recover(WriteQueue& writes, const SqliteOptions& options, FreshBatch missing) {
     try {
-        return writes.run([&](Transaction& t) { take_into_tables(t.db, missing); });
+        return writes.run([&](Transaction& t) { take_into_tables(t, missing, bool(options.on_processed)); });
     } catch (const std::runtime_error&) {
-        return does_not_fit(data_dir, "does not fit its database.");
+        return does_not_fit(options.data_dir, "does not fit its database.");
     }
 }
 
@@ -105,10 +130,11 @@ Result<std::unique_ptr<OrderLog>> OrderLog::open(const SqliteOptions& options, D
     if (missing->empty()) {
         return std::unique_ptr<OrderLog>(new OrderLog(options, database, writes, log, std::move(journal), absorbed));
     }
-    if (Result<void> taken = recover(writes, options.data_dir, *missing); !taken) {
+    if (Result<void> taken = recover(writes, options, *missing); !taken) {
         return std::unexpected(taken.error());
     }
     log.write(LogLevel::info, "orders-recovered", {{"orders", std::to_string(missing->size())}});
+    if (options.on_processed) options.on_processed(missing->size());
     return std::unique_ptr<OrderLog>(
         new OrderLog(options, database, writes, log, std::move(journal), missing->back()->sequence));
 }
@@ -229,6 +255,7 @@ void OrderLog::run(const std::stop_token& stop) {
         const Result<void> taken = absorb(orders);
         if (taken) {
             failures = 0;
+            if (options_.on_processed) options_.on_processed(orders.size());
             fresh_.absorbed();
             continue;
         }
@@ -240,9 +267,9 @@ void OrderLog::run(const std::stop_token& stop) {
     }
 }
 
-Result<void> OrderLog::absorb(std::span<const FreshOrder> orders) {
+Result<void> OrderLog::absorb(FreshBatch orders) {
     try {
-        return writes_.run([&](Transaction& t) { take_into_tables(t.db, orders); });
+        return writes_.run([&](Transaction& t) { take_into_tables(t, orders, bool(options_.on_processed)); });
     } catch (const std::exception& error) {
         log_.write(LogLevel::error, "orders-absorbed-badly", {{"reason", error.what()}});
         return fail(ErrorCode::unavailable, "Orders that were placed cannot be taken into the tables.");

@@ -16,6 +16,7 @@
 
 #include "adapters/sqlite/data_dir.hpp"
 #include "adapters/sqlite/fresh_orders.hpp"
+#include "adapters/sqlite/fresh_table.hpp"
 #include "adapters/sqlite/order_journal.hpp"
 #include "adapters/sqlite/placing.hpp"
 #include "adapters/sqlite/write_queue.hpp"
@@ -63,7 +64,7 @@ private:
     [[nodiscard]] Result<void> store(const PlannedBatch& batch);
     [[nodiscard]] Result<void> wait_for(std::uint64_t sequence) const;
     void run(const std::stop_token& stop);
-    [[nodiscard]] Result<void> absorb(std::span<const FreshOrder> orders);
+    [[nodiscard]] Result<void> absorb(FreshBatch orders);
     void doubt_journal();
 
     const SqliteOptions options_;

@@ -36,6 +36,11 @@ struct SqliteOptions {
     // moment) at four times that. In pages of 4 KiB.
     int log_pages_max = 16'000;
 
+    // Set where nobody has to be asked whether an order can be fulfilled: it is then claimed and settled
+    // in the commit that takes it into the tables, Processed with its mail queued, and this is called
+    // with the number of such orders.
+    std::function<void(std::size_t)> on_processed{};
+
     // Called once, from any thread, when the disk failed to sync again after everything was opened
     // anew: the process should end. The store answers `unavailable` from then on.
     std::function<void(std::string)> on_fatal{};

@@ -42,10 +42,12 @@ bool is_small_by_nature(const std::string& text) {
     return small.contains(text);
 }
 
-// The partial index of what is sent holds one window of the relay; anything else needs a key.
+// The partial index of what is sent holds one window of the relay, and fresh_orders one batch; anything
+// else needs a key.
 bool is_bounded(const std::string& step) {
     if (step.starts_with("SCAN")) {
-        return step.find("CONSTANT ROW") != std::string::npos || step.find("work_sent") != std::string::npos;
+        return step.find("CONSTANT ROW") != std::string::npos || step.find("work_sent") != std::string::npos ||
+               step.starts_with("SCAN fresh");
     }
     return !step.starts_with("USE TEMP B-TREE");
 }
@@ -153,6 +155,17 @@ TEST_F(SqlitePlan, no_statement_reads_or_sorts_a_whole_table) {
     ASSERT_TRUE(reader);
     ASSERT_GT(prepared_statements(reader->connection()).size(), 15u);
     expect_bounded(reader->connection());
+}
+
+TEST_F(SqlitePlan, nor_where_orders_are_processed_at_once) {
+    options_.on_processed = [](std::size_t) {};
+    const StorePtr store = open();
+    stock_up(*store);
+    ASSERT_TRUE(place(*store, "o1"));
+    ASSERT_EQ(store->list_orders({}, std::nullopt, 10)->size(), 1u);
+
+    ASSERT_GT(prepared_statements(store->database().writer()).size(), 5u);
+    expect_bounded(store->database().writer());
 }
 
 }  // namespace
