@@ -6,6 +6,7 @@ every column is copied but the ids, the keys and the times.
 import shutil
 import sqlite3
 import time
+import zlib
 
 from figures import load
 from figures.rows import IDLE_CONNECTIONS, copy_of, remove_tree
@@ -71,9 +72,17 @@ def fill(path, orders, say):
     database.close()
 
 
+def schema_of(path):
+    """A short name of the schema: a shop that another schema made is made again."""
+    database = sqlite3.connect(path)
+    tables = "".join(row[0] or "" for row in database.execute("SELECT sql FROM sqlite_master ORDER BY name"))
+    database.close()
+    return f"{zlib.crc32(tables.encode()):08x}"
+
+
 def shop_with(orders, scene, say):
     """The folder of a shop with so many orders; made when it is not there."""
-    folder = DATA / f"{orders}-orders-{len(scene.products)}-products"
+    folder = DATA / f"{orders}-orders-{len(scene.products)}-products-{schema_of(scene.folder / 'prepared/waybill.db')}"
     if (folder / "complete").exists():
         return folder / "data"
     remove_tree(folder)

@@ -56,8 +56,10 @@ class Server:
 
     def __init__(self, data, *flags, environment=None):
         self.data = data
-        # Nothing but what is said here: no setting of the caller's shell, no .env file.
-        self.environment = {name: os.environ[name] for name in ("PATH", "HOME", "TMPDIR") if name in os.environ} | (environment or {})
+        # Nothing but what is said here: no setting of the caller's shell, no .env file. MongoDB's driver would
+        # complain about counters in shared memory that a killed process left.
+        self.environment = {name: os.environ[name] for name in ("PATH", "HOME", "TMPDIR") if name in os.environ}
+        self.environment |= {"MONGOC_DISABLE_SHM": "1", **(environment or {})}
         self.process = subprocess.Popen(
             [BINARY, "serve", "--listen", "127.0.0.1:0", "--data-dir", data, "--rate-limit-auth", "0",
              "--rate-limit-auth-address", "0", "--rate-limit-api", "0", "--log-level", "warn", *flags],

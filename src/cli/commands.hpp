@@ -26,6 +26,11 @@ struct NewUser {
     bool admin = false;
 };
 
+struct BenchRequest {
+    int seconds = 5;  // of each measurement
+    std::size_t connections = 64;
+};
+
 // Serves until SIGTERM or SIGINT; a second one exits at once.
 [[nodiscard]] int run_serve(const CommandContext& context);
 [[nodiscard]] int run_seed(const CommandContext& context);
@@ -34,6 +39,10 @@ struct NewUser {
 [[nodiscard]] int run_user_create(const CommandContext& context, const NewUser& user);
 [[nodiscard]] int run_config(const CommandContext& context, bool env_sample);
 [[nodiscard]] int run_doctor(const CommandContext& context);
+
+// Measures a server of its own in a folder beside the data directory, which it removes; SIGINT and
+// SIGTERM end it early with status 1.
+[[nodiscard]] int run_bench(const CommandContext& context, const BenchRequest& request);
 [[nodiscard]] int run_dead_letters_list(const CommandContext& context);
 [[nodiscard]] int run_dead_letters_requeue(const CommandContext& context, const std::string& id);
 [[nodiscard]] int run_dead_letters_discard(const CommandContext& context, const std::string& id);

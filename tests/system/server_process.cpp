@@ -104,14 +104,17 @@ bool eventually(const std::function<bool()>& condition, int timeout_ms) {
     return true;
 }
 
-ProcessResult run_waybill(const std::vector<std::string>& arguments, const std::string& input,
-                          const std::vector<std::string>& environment) {
+namespace {
+
+ProcessResult run_command(const std::vector<std::string>& arguments, const std::string& input,
+                          const std::vector<std::string>& environment, const std::function<void(pid_t)>& meanwhile) {
     const std::filesystem::path folder = make_folder();
     std::ofstream(folder / "in") << input;
     const int in = open_file(folder / "in", O_RDONLY);
     const int out = open_file(folder / "out", O_WRONLY | O_CREAT);
     const int err = open_file(folder / "err", O_WRONLY | O_CREAT);
     const pid_t pid = spawn(arguments, environment, folder, in, out, err);
+    meanwhile(pid);
     int status = 0;
     if (!eventually([&] { return ::waitpid(pid, &status, WNOHANG) == pid; }, command_timeout_ms)) {
         ::kill(pid, SIGKILL);
@@ -123,6 +126,21 @@ ProcessResult run_waybill(const std::vector<std::string>& arguments, const std::
     ProcessResult result{exit_status_of(status), read_file(folder / "out"), read_file(folder / "err")};
     std::filesystem::remove_all(folder);
     return result;
+}
+
+}  // namespace
+
+ProcessResult run_waybill(const std::vector<std::string>& arguments, const std::string& input,
+                          const std::vector<std::string>& environment) {
+    return run_command(arguments, input, environment, [](pid_t) {});
+}
+
+ProcessResult interrupt_waybill(const std::vector<std::string>& arguments, int signal_number,
+                                const std::function<bool()>& condition) {
+    return run_command(arguments, {}, {}, [&](pid_t pid) {
+        EXPECT_TRUE(eventually(condition));
+        ::kill(pid, signal_number);
+    });
 }
 
 ServerProcess::ServerProcess(std::filesystem::path folder, std::string name, std::vector<std::string> arguments,

@@ -27,6 +27,10 @@ void use_binary(std::filesystem::path path);
 ProcessResult run_waybill(const std::vector<std::string>& arguments, const std::string& input = {},
                           const std::vector<std::string>& environment = {});
 
+// The same, sent a signal as soon as `condition` holds.
+ProcessResult interrupt_waybill(const std::vector<std::string>& arguments, int signal_number,
+                                const std::function<bool()>& condition);
+
 // Until `condition` holds, looked at every few milliseconds; false after `timeout_ms`.
 bool eventually(const std::function<bool()>& condition, int timeout_ms = 30'000);
 
