@@ -26,7 +26,6 @@ namespace {
 
 constexpr std::size_t batch_orders = 256;
 constexpr std::size_t customers = 32;
-constexpr std::size_t lines_per_order = 2;
 constexpr const char* location = "bench";
 constexpr std::array<const char*, 3> tables{"orders", "idempotency", "work"};
 
