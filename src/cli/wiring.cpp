@@ -254,6 +254,7 @@ void Application::start() {
     parts.intake.start();
     parts.start_upkeep();
     parts.start_workers();
+    if (parts.memory.redis) redis::wait_until_tried(*parts.memory.redis);
     parts.server->start();
     if (parts.metrics_server) parts.metrics_server->start();
 }

@@ -73,7 +73,18 @@ Result<std::shared_ptr<Redis>> open_redis(const RedisOptions& options, Clock& cl
     return std::make_shared<Redis>(options, std::move(*target), clock, log);
 }
 
+// A try ends by itself within this time; all began together.
+void Redis::wait_until_tried() {
+    const SteadyTime deadline = clock_.steady_now() + options_.connect_timeout;
+    for (const std::unique_ptr<Lane>& lane : lanes_) {
+        const auto left = std::chrono::ceil<Milliseconds>(deadline - clock_.steady_now());
+        lane->wait_until_tried(std::max(left, Milliseconds::zero()));
+    }
+}
+
 bool wait_until_connected(Redis& redis, Milliseconds timeout) { return redis.wait_until_connected(timeout); }
+
+void wait_until_tried(Redis& redis) { redis.wait_until_tried(); }
 
 bool is_away(const Redis& redis) { return redis.is_away(); }
 

@@ -29,6 +29,7 @@ public:
     [[nodiscard]] const RedisOptions& options() const { return options_; }
     [[nodiscard]] bool is_away() const { return !breaker_.allows(); }
     [[nodiscard]] bool wait_until_connected(Milliseconds timeout);
+    void wait_until_tried();
 
 private:
     const RedisOptions options_;

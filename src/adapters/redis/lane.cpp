@@ -70,6 +70,11 @@ bool Lane::wait_until_ready(Milliseconds timeout) {
     return ready_changed_.wait_for(lock, timeout, [this] { return ready_.load(); });
 }
 
+void Lane::wait_until_tried(Milliseconds timeout) {
+    std::unique_lock lock(mutex_);
+    ready_changed_.wait_for(lock, timeout, [this] { return tried_; });
+}
+
 void Lane::run(const std::stop_token& stop) {
     block_signals();
     while (!stop.stop_requested()) {
@@ -89,6 +94,7 @@ void Lane::run_once(const std::stop_token& stop) {
     if (stop.stop_requested()) return;
     if (!session) {
         breaker_.failed(session.error().detail);
+        set_tried();
         return;
     }
     if (!breaker_.confirm(*permit)) return;
@@ -114,6 +120,15 @@ void Lane::set_ready() {
         const std::lock_guard lock(mutex_);
         overdue_ = false;
         ready_ = true;
+        tried_ = true;
+    }
+    ready_changed_.notify_all();
+}
+
+void Lane::set_tried() {
+    {
+        const std::lock_guard lock(mutex_);
+        tried_ = true;
     }
     ready_changed_.notify_all();
 }

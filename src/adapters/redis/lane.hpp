@@ -46,6 +46,8 @@ public:
 
     [[nodiscard]] bool is_ready() const { return ready_.load(std::memory_order_relaxed); }
     [[nodiscard]] bool wait_until_ready(Milliseconds timeout);
+    // Until it is ready, or has failed to connect once.
+    void wait_until_tried(Milliseconds timeout);
 
 private:
     enum class State : std::uint8_t { pending, answered, lost };
@@ -79,6 +81,7 @@ private:
     [[nodiscard]] bool hand_out(Traffic& traffic);
     [[nodiscard]] std::size_t judge(Traffic& traffic, const std::vector<Reply>& replies);
     void set_ready();
+    void set_tried();
     void drop(Traffic& traffic, const std::string& why, const std::stop_token& stop);
 
     const Limits limits_;
@@ -91,6 +94,7 @@ private:
     std::mutex mutex_;
     std::condition_variable ready_changed_;
     std::atomic<bool> ready_{false};  // written under the mutex
+    bool tried_ = false;              // to connect, well or in vain
     bool overdue_ = false;            // a call timed out and was counted: this connection must go
     Calls waiting_;
     std::size_t calls_ = 0;  // waiting and sent

@@ -53,7 +53,11 @@ class Redis;
 // `local` counts while Redis is away; it must outlive the limiter.
 [[nodiscard]] std::unique_ptr<RateLimiter> make_redis_limiter(std::shared_ptr<Redis> redis, RateLimiter& local);
 
-// Whether every connection came up in time. For commands that run once, and tests.
+// For a start whose first answers shall have the cache and the shared limits: until every connection
+// is up or was refused once, and `connect_timeout` at most.
+void wait_until_tried(Redis& redis);
+
+// Whether every connection came up in time. For tests.
 [[nodiscard]] bool wait_until_connected(Redis& redis, Milliseconds timeout);
 
 // Whether nothing is sent at present, because calls failed.

@@ -213,6 +213,26 @@ TEST(RedisFaults, a_peer_that_closes_idle_connections_is_not_asked_again_at_once
     EXPECT_FALSE(is_away(*world.redis)) << "nothing was lost";
 }
 
+TEST(RedisFaults, a_start_may_wait_for_the_first_connections) {
+    RedisPeer peer([](const RedisPeer::Command&) { return RedisPeer::Answer{"$1\r\n1\r\n"}; });
+    RedisWorld world(redis_options(peer.url()));
+    wait_until_tried(*world.redis);
+    EXPECT_EQ(world.cache->find("a"), "1");
+}
+
+TEST(RedisFaults, a_start_does_not_wait_for_a_server_that_refuses) {
+    std::string url;
+    {
+        const RedisPeer gone([](const RedisPeer::Command&) { return RedisPeer::Answer{}; });
+        url = gone.url();
+    }
+    RedisOptions options = redis_options(url);
+    options.connect_timeout = redis_pause_for_ever;
+    const RedisWorld world(options);
+    wait_until_tried(*world.redis);
+    EXPECT_EQ(world.cache->find("a"), std::nullopt);
+}
+
 TEST(RedisFaults, many_callers_of_a_lost_connection_are_one_failure) {
     constexpr int callers = 16;
     std::atomic<int> seen = 0;
