@@ -195,7 +195,7 @@ Result<HttpResponse> HttpClient::call(const HttpRequest& request, const std::sto
         long sent = 0;
         curl_easy_getinfo(easy.get(), CURLINFO_REQUEST_SIZE, &sent);
         return fail(sent > 0 ? ErrorCode::outcome_unknown : ErrorCode::unavailable,
-                    request.endpoint.host() + " gave no answer: " + cause + ".");
+                    request.endpoint.authority + " gave no answer: " + cause + ".");
     }
     curl_easy_getinfo(easy.get(), CURLINFO_RESPONSE_CODE, &transfer.response.status);
     keep_idle(std::move(easy));

@@ -57,10 +57,10 @@ bool is_transient(FailureKind kind) {
     return kind == FailureKind::no_answer || kind == FailureKind::throttled || kind == FailureKind::server;
 }
 
-ServiceFailure failure_of(const HttpResponse& answer, const std::string& host) {
+ServiceFailure failure_of(const HttpResponse& answer, const std::string& authority) {
     std::string code = error_code_of(answer);
     const FailureKind kind = classify(answer.status, code);
-    std::string detail = host + " answered " + std::to_string(answer.status) + " " + code + ".";
+    std::string detail = authority + " answered " + std::to_string(answer.status) + " " + code + ".";
     return {kind, answer.status, std::move(code), std::move(detail)};
 }
 
@@ -118,7 +118,7 @@ ServiceAnswer ServiceClient::try_once(const ServiceRequest& request, Millisecond
         ServiceAnswer answer = send_signed(request, *credentials, time, timeout, stop);
         if (!answer || answer->status < 300) return answer;
 
-        ServiceFailure failure = failure_of(*answer, options_.endpoint.host());
+        ServiceFailure failure = failure_of(*answer, options_.endpoint.authority);
         if (!repairs.clock && adopt_time(failure, *answer)) {
             repairs.clock = true;
             continue;

@@ -103,7 +103,8 @@ TEST_F(AwsSes, AnUnverifiedSenderIsRefused) {
     world_.doubles.admin("POST /ses", R"({"identities":{"other.example":true}})");
     const MailResult result = deliver(*open(world_.ses()), mail());
     EXPECT_EQ(result.outcome, MailOutcome::refused);
-    EXPECT_EQ(result.reason, "127.0.0.1 answered 400 MessageRejected.");
+    EXPECT_EQ(result.reason,
+              world_.doubles.url("ses").substr(std::string("http://").size()) + " answered 400 MessageRejected.");
 }
 
 TEST_F(AwsSes, AnUnusableAddressIsRefusedUnasked) {

@@ -41,6 +41,7 @@ protected:
     }
 
     AwsWorld world_;
+    const std::string authority_ = world_.doubles.url("sqs").substr(std::string("http://").size());
 };
 
 TEST_F(AwsSqs, EveryKindOfRequestIsSignedAsTwoSignersWould) {
@@ -75,7 +76,7 @@ TEST_F(AwsSqs, WrongKeysAreSaidToBeWrong) {
     const auto results = queue->send(messages(1));
     ASSERT_FALSE(results[0]);
     EXPECT_EQ(results[0].error().code, ErrorCode::unavailable);
-    EXPECT_EQ(results[0].error().detail, "127.0.0.1 answered 403 InvalidSignatureException.");
+    EXPECT_EQ(results[0].error().detail, authority_ + " answered 403 InvalidSignatureException.");
     EXPECT_EQ(world_.seen("sqs", "SendMessageBatch"), 1) << "the same again would be refused again";
     EXPECT_EQ(check_queue(options, world_.clock, world_.log).error().code, ErrorCode::forbidden);
     EXPECT_FALSE(world_.log.mentions("another-secret"));
@@ -149,7 +150,7 @@ TEST_F(AwsSqs, RepeatsAreBounded) {
     const auto queue = open(world_.sqs());
     world_.doubles.fault("sqs", "unavailable", "\"times\":-1");
     const auto results = queue->send(messages(1));
-    EXPECT_EQ(results[0].error().detail, "127.0.0.1 answered 503 ServiceUnavailable.");
+    EXPECT_EQ(results[0].error().detail, authority_ + " answered 503 ServiceUnavailable.");
     EXPECT_EQ(world_.seen("sqs", "SendMessageBatch"), 3);
     EXPECT_FALSE(queue->receive(1, Milliseconds{0}));
     EXPECT_EQ(world_.seen("sqs", "ReceiveMessage"), 1) << "whoever receives comes again anyway";
@@ -249,7 +250,7 @@ TEST_F(AwsSqs, AnAnswerBeyondTheLimitIsNoAnswer) {
     SqsOptions options = world_.sqs();
     options.call.response_bytes_max = 10;
     const auto queue = open(options);
-    EXPECT_EQ(queue->send(messages(1))[0].error().detail, "127.0.0.1 gave no answer: the answer is too long.");
+    EXPECT_EQ(queue->send(messages(1))[0].error().detail, authority_ + " gave no answer: the answer is too long.");
 }
 
 // ---- time
