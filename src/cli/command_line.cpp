@@ -6,6 +6,7 @@
 #include <iterator>
 #include <unistd.h>
 
+#include "adapters/mongo/mongo.hpp"
 #include "cli/commands.hpp"
 
 namespace waybill::cli {
@@ -168,6 +169,7 @@ struct CommandLine {
 void complain(const std::string& sentence) { std::fprintf(stderr, "waybill: %s\n", sentence.c_str()); }
 
 int run_command_line(int argc, char** argv) {
+    mongo::forget_shared_memory();
     try {
         CommandLine line;
         try {

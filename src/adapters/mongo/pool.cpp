@@ -1,5 +1,9 @@
 // The URI and its options become a pool.
+#include <sys/mman.h>
+
 #include <mutex>
+#include <string>
+#include <unistd.h>
 
 #include "adapters/mongo/connection.hpp"
 
@@ -16,6 +20,7 @@ using Uri = std::unique_ptr<mongoc_uri_t, UriEnd>;
 void start_libmongoc() {
     static std::once_flag once;
     std::call_once(once, [] {
+        forget_shared_memory();
         mongoc_log_set_handler(nullptr, nullptr);
         mongoc_init();
     });
@@ -69,6 +74,9 @@ bool is_database_name(std::string_view name) {
 }
 
 }  // namespace
+
+// What is mapped stays mapped.
+void forget_shared_memory() { ::shm_unlink(("/mongoc-" + std::to_string(::getpid())).c_str()); }
 
 Result<std::unique_ptr<ConnectionPool>> ConnectionPool::make(const MongoOptions& options) {
     start_libmongoc();

@@ -23,6 +23,13 @@ bool is_refused_login(const MongoError& error) {
            (error.domain() == MONGOC_ERROR_CLIENT && error.code() == MONGOC_ERROR_CLIENT_AUTHENTICATE);
 }
 
+// libmongoc has no code of its own for it.
+bool is_refused_certificate(const MongoError& error) {
+    const std::string reason = error.reason();
+    return reason.find("TLS handshake failed") != std::string::npos ||
+           reason.find("certificate verify failed") != std::string::npos;
+}
+
 Document unique(Document made) {
     made.put("unique", true);
     return made;
@@ -140,6 +147,10 @@ std::string why_not_opened(const MongoError& error, const MongoOptions& options,
     }
     if (error.code() == code::illegal_operation) {
         return "The MongoDB server at " + hosts + " has no transactions: use a replica set or a sharded cluster.";
+    }
+    if (is_refused_certificate(error)) {
+        return "The certificate of MongoDB at " + hosts +
+               " is not accepted: check that tlsCAFile of the URI holds its authority, and that it names this host.";
     }
     if (error.trouble() == Trouble::away) {
         return "MongoDB at " + hosts +

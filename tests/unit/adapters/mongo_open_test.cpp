@@ -1,4 +1,7 @@
 // Which deployments are taken, what is made in them, and what is said about those that are refused.
+#include <filesystem>
+#include <unistd.h>
+
 #include "tests/unit/adapters/mongo_fixture.hpp"
 
 namespace waybill::testing {
@@ -156,6 +159,12 @@ TEST_F(MongoOpen, the_timeouts_of_the_uri_win) {
     with.server_selection_timeout = Milliseconds{600'000};
     server.stop();
     expect_mentions(refusal(with), {"cannot be reached"});
+}
+
+// A process that is killed could not remove it.
+TEST_F(MongoOpen, the_driver_leaves_no_shared_memory) {
+    const auto store = open();
+    EXPECT_FALSE(std::filesystem::exists("/dev/shm/mongoc-" + std::to_string(::getpid())));
 }
 
 // ---- secrets
