@@ -143,7 +143,8 @@ std::vector<SeedProduct> make_products(Clock& clock) {
 // Products, stock, and customers with real tokens, before the server opens the folder.
 Result<Shop> prepare_shop(const Config& config, Clock& clock, Log& log) {
     Metrics metrics;
-    auto store = open_store(config, clock, log, metrics, {});
+    WorkSignal signal;
+    auto store = open_store(config, clock, log, metrics, signal, {});
     if (!store) return fail(store.error());
     const std::vector<SeedProduct> seeds = make_products(clock);
     if (const auto seeded = (*store)->seed(seeds); !seeded) return fail(seeded.error());
