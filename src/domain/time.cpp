@@ -1,12 +1,15 @@
 #include "domain/time.hpp"
 
+#include <span>
+
 namespace waybill {
 
 namespace {
 
-// From the digit of `unit`, a power of ten, down.
-void append_digits(std::string& out, std::int64_t value, std::int64_t unit) {
-    for (; unit > 0; unit /= 10) out += static_cast<char>('0' + value / unit % 10);
+void write_digits(std::span<char> place, std::int64_t value) {
+    for (auto digit = place.rbegin(); digit != place.rend(); ++digit, value /= 10) {
+        *digit = static_cast<char>('0' + value % 10);
+    }
 }
 
 }  // namespace
@@ -15,22 +18,15 @@ std::string format_rfc3339(TimePoint time) {
     const auto day = std::chrono::floor<std::chrono::days>(time);
     const std::chrono::year_month_day date{day};
     const std::chrono::hh_mm_ss clock{time - day};
-    std::string text;
-    text.reserve(24);
-    append_digits(text, static_cast<int>(date.year()), 1'000);
-    text += '-';
-    append_digits(text, static_cast<unsigned>(date.month()), 10);
-    text += '-';
-    append_digits(text, static_cast<unsigned>(date.day()), 10);
-    text += 'T';
-    append_digits(text, clock.hours().count(), 10);
-    text += ':';
-    append_digits(text, clock.minutes().count(), 10);
-    text += ':';
-    append_digits(text, clock.seconds().count(), 10);
-    text += '.';
-    append_digits(text, clock.subseconds().count(), 100);
-    text += 'Z';
+    std::string text = "YYYY-MM-DDThh:mm:ss.mmmZ";
+    const std::span<char> all = text;
+    write_digits(all.subspan(0, 4), static_cast<int>(date.year()));
+    write_digits(all.subspan(5, 2), static_cast<unsigned>(date.month()));
+    write_digits(all.subspan(8, 2), static_cast<unsigned>(date.day()));
+    write_digits(all.subspan(11, 2), clock.hours().count());
+    write_digits(all.subspan(14, 2), clock.minutes().count());
+    write_digits(all.subspan(17, 2), clock.seconds().count());
+    write_digits(all.subspan(20, 3), clock.subseconds().count());
     return text;
 }
 

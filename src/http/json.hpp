@@ -58,7 +58,7 @@ public:
     JsonWriter& end_object();
     JsonWriter& begin_array();
     JsonWriter& end_array();
-    JsonWriter& name(std::string_view name);
+    JsonWriter& name(std::string_view name);  // a word of ours, which needs no escape
     JsonWriter& string(std::string_view value);
     JsonWriter& integer(std::int64_t value);
     JsonWriter& boolean(bool value);

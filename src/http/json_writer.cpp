@@ -93,8 +93,8 @@ JsonWriter& JsonWriter::end_array() {
 
 JsonWriter& JsonWriter::name(std::string_view name) {
     before_value();
-    append_quoted(out_, name);
-    out_ += ':';
+    out_ += '"';
+    out_.append(name).append("\":");
     needs_comma_ = false;
     return *this;
 }
