@@ -197,6 +197,10 @@ Result<std::optional<Product>> Catalogue::State::read_product(const ProductId& i
                                                               const std::optional<std::uint64_t>& version) {
     Result<std::optional<Product>> stored = store_.find_product(id);
     const bool keep = version && stored && *stored;
+#ifdef WAYBILL_MUTANT_CACHE_FILLED_AFTER_INVALIDATION
+    if (keep) cache_.put(product_key(id), make_entry(version_, encode_product(**stored)), options_.cache_ttl);
+    if (keep) return stored;
+#endif
     if (keep) cache_.put(product_key(id), make_entry(*version, encode_product(**stored)), options_.cache_ttl);
     return stored;
 }

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <array>
+#include <atomic>
 #include <stdexcept>
 
 #include "app/mime.hpp"
@@ -140,6 +141,10 @@ public:
         const mustache::data values = order_values(order, options_);
         Mail mail;
         mail.identity = order.id.text + "-" + word_of(order.status);
+#ifdef WAYBILL_MUTANT_RANDOM_MESSAGE_ID
+        static std::atomic<unsigned> mails_made{0};
+        mail.identity += "-" + std::to_string(++mails_made);
+#endif
         mail.from = options_.from;
         mail.to = to;
         mail.date = *order.finished_at;

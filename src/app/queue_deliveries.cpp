@@ -231,6 +231,9 @@ void QueueDeliveries::note_claim(Waiting waiting, ClaimById answer, std::vector<
                 acks_.push_back({std::move(waiting.message)});
                 return;
             }
+#ifdef WAYBILL_MUTANT_DELETE_BEFORE_PROCESSING
+            acks_.push_back({waiting.message});
+#endif
             worked_on_.insert_or_assign(answer.work->lease, std::move(waiting.message));
             claimed.push_back(std::move(*answer.work));
             return;

@@ -44,7 +44,11 @@ Milliseconds Relay::relay(const std::stop_token& stop) {
 
     // While the queue is away few ask for it, and the rest keeps its place in the store.
     const std::size_t max = queue_outage_.is_on() ? options_.probe_max : options_.mark_max;
+#ifdef WAYBILL_MUTANT_PUBLISH_WITHOUT_OUTBOX
+    const auto won = store_.mark_sent(max, options_.window, std::chrono::years(10));  // the queue keeps it
+#else
     const auto won = store_.mark_sent(max, options_.window, options_.resend_after);
+#endif
     if (!won) return store_outage_.failed(won.error().detail);
     store_outage_.succeeded();
     if (won->empty()) return options_.poll_every;

@@ -60,9 +60,13 @@ void Customers::act() {
 // ---- orders
 
 void Customers::place(Process& process, Attempt attempt) {
+    shop_.start(process,
+                [this, &process, attempt = std::move(attempt)]() mutable { place_now(process, std::move(attempt)); });
+}
+
+void Customers::place_now(Process& process, Attempt attempt) {
     OrderRequest request;
-    if (stage_.plan.locations > 1)
-        request.location = location(attempt.body % static_cast<std::size_t>(stage_.plan.locations));
+    request.location = location(attempt.body % static_cast<std::size_t>(stage_.plan.locations));
     request.lines = attempt.lines;
     request.expected_total = attempt.expected_total;
     request.size = 200;
@@ -70,6 +74,7 @@ void Customers::place(Process& process, Attempt attempt) {
     attempt.process = process.gate.process();
     const Caller caller = caller_of(attempt.user);
     const std::size_t number = stage_.ledger.begin(std::move(attempt));
+    (void)process.clock.take_random();
     process.ordering.place(caller, std::move(request),
                            [this, number, &gate = process.gate](Result<PlacedOrder> result) {
                                if (!gate.is_alive()) return;  // nobody hears what a dead process says
@@ -80,7 +85,9 @@ void Customers::place(Process& process, Attempt attempt) {
                                stage_.ledger.answer(number, result);
                            });
     // The id is made of what the clock gave last; nothing else ran meanwhile.
-    stage_.ledger.set_order_id(number, OrderId(make_uuid_v7(process.clock.now(), process.clock.last_random())));
+    if (const auto random = process.clock.take_random()) {
+        stage_.ledger.set_order_id(number, OrderId(make_uuid_v7(process.clock.now(), *random)));
+    }
 }
 
 void Customers::order_anew(Process& process) {

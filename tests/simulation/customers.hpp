@@ -43,6 +43,7 @@ public:
 
 private:
     void place(Process& process, Attempt attempt);
+    void place_now(Process& process, Attempt attempt);
     void order_anew(Process& process);
     void repeat(Process& process);
     void burst(Process& process);

@@ -10,6 +10,10 @@ namespace {
 // Ours are UUIDs; the identity of a mail goes on with the state.
 constexpr std::size_t order_id_length = 36;
 
+// A loop that takes a round as often as this keeps its leases (15 s, extended every 5 s), although each
+// of two calls may take as long again.
+constexpr Milliseconds driven_every_max{3'000};
+
 std::string number(std::integral auto value) { return std::to_string(value); }
 
 std::string words(std::string_view first, const auto&... rest) {
@@ -56,6 +60,7 @@ void Ledger::product_read(const ProductId& id, MinorUnits price, int process, St
 
 void Ledger::stock_written(const ProductId& id, const std::string& location, std::int64_t difference) {
     units_[{id, location}] += difference;
+    available_[{id, location}] += difference;
 }
 
 // ---- what the store did
@@ -76,8 +81,30 @@ void Ledger::placed(const NewOrder& asked, const Order& order) {
         if (line.unit_price != prices_[line.product_id].present) {
             violate("I11", words(line.product_id.text, " was sold at another price than the catalogue's"), order.id);
         }
+        std::int64_t& available = available_[{line.product_id, order.location}];
+        available -= line.quantity;
+        if (available < 0) violate("I1", words(line.product_id.text, " was sold beyond its stock"), order.id);
     }
     orders_.emplace(order.id, std::move(known));
+}
+
+void Ledger::not_placed(const NewOrder& asked, const Error& error) {
+    if (error.code != ErrorCode::insufficient_stock || !asked.location) return;
+    for (const Shortage& shortage : error.shortages) {
+        const std::int64_t available = available_[{shortage.product_id, *asked.location}];
+        if (shortage.available == available) continue;
+        violate("I2",
+                words("an order was refused since ", number(shortage.available), " of ", shortage.product_id.text,
+                      " were left, when ", number(available), " were"),
+                asked.order_id);
+    }
+}
+
+void Ledger::released(const OrderId& id) {
+    const auto known = orders_.find(id);
+    if (known == orders_.end() || !released_.insert(id).second) return;
+    const Order& order = known->second.as_placed;
+    for (const OrderLine& line : order.lines) available_[{line.product_id, order.location}] += line.quantity;
 }
 
 void Ledger::check_request(const Attempt& attempt, const Order& order) {
@@ -95,13 +122,31 @@ void Ledger::check_request(const Attempt& attempt, const Order& order) {
     }
 }
 
-void Ledger::claimed(int process, const LeaseKey& lease, const OrderId& id) {
-    Holder& holder = holders_[lease.work_id];
-    if (lease.epoch <= holder.epoch) violate("I9", "a claim did not raise the epoch of its item", id);
-    holder = {lease.epoch, process, true};
+void Ledger::claimed(int process, const ClaimedWork& work, SteadyTime now) {
+    Holder& holder = holders_[work.lease.work_id];
+    if (work.lease.epoch <= holder.epoch) violate("I9", "a claim did not raise the epoch of its item", work.order.id);
+    if (holder.may_write && work.kind == WorkKind::send_mail) check_lost_lease(holder, work.order.id, now);
+    holder = {work.lease.epoch, process, true, now};
 }
 
-void Ledger::lease_used(int process, const LeaseKey& lease, bool ends_it, std::string_view call) {
+// A lease that ends without settle or retry may have sent its mail.
+void Ledger::check_lost_lease(const Holder& holder, const OrderId& id, SteadyTime now) {
+    const Health& health = health_[holder.process];
+    const bool was_late = now - health.driven_at > driven_every_max;
+    if (health.disturbed_at < holder.since && !was_late) {
+        violate("I8", words("process ", number(holder.process), " lost the lease of a mail and nothing disturbed it"),
+                id);
+    }
+    ++copies_allowed_;
+}
+
+void Ledger::mails_driven(int process, SteadyTime now) {
+    Health& health = health_[process];
+    if (now - health.driven_at > driven_every_max) health.disturbed_at = now;
+    health.driven_at = now;
+}
+
+void Ledger::lease_used(int process, const LeaseKey& lease, bool ends_it, std::string_view call, SteadyTime now) {
     const auto found = holders_.find(lease.work_id);
     const bool may_write = found != holders_.end() && found->second.may_write && found->second.epoch == lease.epoch &&
                            found->second.process == process;
@@ -111,6 +156,7 @@ void Ledger::lease_used(int process, const LeaseKey& lease, bool ends_it, std::s
                              " with a lease that was not its own any more"),
                        order_of(lease.work_id));
     }
+    found->second.since = now;
     if (ends_it) found->second.may_write = false;
 }
 

@@ -81,9 +81,12 @@ public:
     // ---- what the store did
 
     void placed(const NewOrder& asked, const Order& order);
-    void claimed(int process, const LeaseKey& lease, const OrderId& id);
+    // In the order of the decisions: each refusal for want of stock must be true when it is made.
+    void not_placed(const NewOrder& asked, const Error& error);
+    void released(const OrderId& id);  // its order failed or was cancelled
+    void claimed(int process, const ClaimedWork& work, SteadyTime now);
     // A write that needed the lease. `ends_it`: nobody may write with it again.
-    void lease_used(int process, const LeaseKey& lease, bool ends_it, std::string_view call);
+    void lease_used(int process, const LeaseKey& lease, bool ends_it, std::string_view call, SteadyTime now);
     void marked_sent(const WorkId& id);
 
     // ---- the world outside
@@ -93,7 +96,12 @@ public:
     void message_done(const WorkId& id);
     void message_deleted(int process, const ReceivedMessage& message);
     void mail_accepted(const Mail& mail);
-    void allow_mail_copies(std::uint64_t count) { copies_allowed_ += count; }
+    // Its answer was lost: it will be sent again.
+    void mail_answer_lost() { ++copies_allowed_; }
+
+    // Something happened that may cost a process its leases.
+    void disturbed(int process, SteadyTime now) { health_[process].disturbed_at = now; }
+    void mails_driven(int process, SteadyTime now);
     void fulfilment_accepted(const OrderId& id) { accepted_.insert(id); }
     void fulfilment_refused(const OrderId& id) { refused_.insert(id); }
     void discarded(const DeadLetter& letter) { discarded_.push_back(letter); }
@@ -123,6 +131,11 @@ private:
         std::uint64_t epoch = 0;
         int process = 0;
         bool may_write = false;
+        SteadyTime since{};  // the lease was written
+    };
+    struct Health {
+        SteadyTime driven_at{};  // its loop of mails
+        SteadyTime disturbed_at{};
     };
     struct PriceAnswer {
         std::size_t index = 0;
@@ -141,11 +154,13 @@ private:
         std::uint64_t count = 0;
     };
     using RequestKey = std::pair<UserId, std::string>;
+    using StockKey = std::pair<ProductId, std::string>;
 
     void answer_placed(Attempt& attempt, const PlacedOrder& placed);
     void answer_refused(Attempt& attempt, const Error& error);
     void check_request(const Attempt& attempt, const Order& order);
     void note_seen(KnownOrder& known, const Order& order, Moment began);
+    void check_lost_lease(const Holder& holder, const OrderId& id, SteadyTime now);
     [[nodiscard]] bool is_same_order(const Order& placed, const Order& later) const;
     void check_transition(KnownOrder& known, OrderStatus status);
     void check_attempts(std::span<const Order> orders);
@@ -161,8 +176,11 @@ private:
     std::map<OrderId, KnownOrder> orders_;
     std::map<RequestKey, OrderId> by_key_;
     std::map<ProductId, Prices> prices_;
-    std::map<std::pair<ProductId, std::string>, std::int64_t> units_;
+    std::map<StockKey, std::int64_t> units_;
+    std::map<StockKey, std::int64_t> available_;  // after what was seen of placing, failing and cancelling
+    std::set<OrderId> released_;
     std::map<WorkId, Holder> holders_;
+    std::map<int, Health> health_;
     std::map<WorkId, std::map<std::string, std::uint64_t>> epoch_at_receive_;  // by receipt
     std::map<std::pair<OrderId, std::string>, Delivery> mails_;
     std::uint64_t copies_allowed_ = 0;

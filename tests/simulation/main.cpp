@@ -25,6 +25,7 @@ struct Request {
     unsigned jobs = 1;
     bool is_verbose = false;
     bool prints_hashes = false;
+    bool expects_violation = false;
     Options options;
 };
 
@@ -70,11 +71,11 @@ int run(const Request& request) {
     std::cout << totals_text(totals.counts, totals.seeds, totals.events, took.count());
     if (!totals.failed) {
         std::cout << "no violation\n";
-        return 0;
+        return request.expects_violation ? 1 : 0;
     }
     FiberCrew crew;
     std::cout << report_failure(*totals.failed, crew, request.is_verbose);
-    return 1;
+    return request.expects_violation ? 0 : 1;
 }
 
 int show(const Request& request) {
@@ -102,6 +103,7 @@ int parse_and_run(int argc, char** argv) {
     app.add_option("--first-seed", request.first_seed, "where to begin");
     app.add_option("--jobs", request.jobs, "seeds at a time")->check(CLI::Range(1, 256));
     app.add_flag("--verbose", request.is_verbose, "show every event, not only those of one order");
+    app.add_flag("--expect-violation", request.expects_violation, "fail when there is none: for broken code");
     app.add_flag("--hashes", request.prints_hashes, "print each seed and the hash of its trace");
     app.add_option("--store", store, "memory, or sqlite: the real one, in a temporary folder")
         ->check(CLI::IsMember({"memory", "sqlite"}));

@@ -71,7 +71,6 @@ struct Process {
     std::array<bool, part_count> is_busy{};
     bool reads_products = false;  // two that want the same product wait for each other
     SteadyTime frozen_until{};
-    SteadyTime mails_driven_at{};
 };
 
 }  // namespace waybill::simulation

@@ -184,7 +184,7 @@ void SimMailer::end_one(const Verdicts& verdicts) {
     if (stage.happens(stage.plan.mail)) {
         if (stage.dice.chance(0.5)) {
             accept(ended.mail);
-            stage.ledger.allow_mail_copies(1);
+            stage.ledger.mail_answer_lost();
             stage.trace.note("its answer is lost");
         }
         return ended.done({MailOutcome::no_answer, "The connection was cut."});

@@ -17,13 +17,13 @@ Gate::Fate SimStore::draw() {
 
 // A result that could not be written lets its lease end, and its mail be sent once more.
 std::unexpected<Error> SimStore::not_done(std::string_view call) {
-    gate_.stage().ledger.allow_mail_copies(1);
+    gate_.stage().ledger.disturbed(gate_.process(), gate_.stage().time.steady());
     gate_.stage().trace.note("process ", gate_.process(), ": ", call, " is not done");
     return fail(ErrorCode::unavailable, "The store is away.");
 }
 
 std::unexpected<Error> SimStore::answer_lost(std::string_view call, bool is_write) {
-    gate_.stage().ledger.allow_mail_copies(1);
+    gate_.stage().ledger.disturbed(gate_.process(), gate_.stage().time.steady());
     gate_.stage().trace.note("process ", gate_.process(), ": the answer of ", call, " is lost");
     return fail(is_write ? ErrorCode::outcome_unknown : ErrorCode::unavailable, "The store's answer was lost.");
 }
@@ -38,6 +38,7 @@ std::vector<Result<PlacedOrder>> SimStore::place_orders(std::span<const NewOrder
     return each("place_orders", orders.size(), [&] {
         auto results = store_.place_orders(orders);
         for (std::size_t i = 0; i < results.size(); ++i) {
+            if (!results[i]) gate_.stage().ledger.not_placed(orders[i], results[i].error());
             if (!results[i] || results[i]->replayed) continue;
             gate_.stage().trace.note(results[i]->order.id, "placed by process ", gate_.process());
             gate_.stage().count(Count::orders);
@@ -50,7 +51,10 @@ std::vector<Result<PlacedOrder>> SimStore::place_orders(std::span<const NewOrder
 Result<Order> SimStore::cancel_order(const OrderId& id, const std::optional<UserId>& owner) {
     return one("cancel_order", writes, [&] {
         auto cancelled = store_.cancel_order(id, owner);
-        if (cancelled) gate_.stage().trace.note(id, "cancelled by process ", gate_.process());
+        if (cancelled) {
+            gate_.stage().trace.note(id, "cancelled by process ", gate_.process());
+            gate_.stage().ledger.released(id);
+        }
         return cancelled;
     });
 }
@@ -70,14 +74,15 @@ void SimStore::note_claim(const ClaimedWork& work) {
     Stage& stage = gate_.stage();
     stage.trace.note(work.order.id, "process ", gate_.process(), " claims ", work.lease.work_id.text, " epoch ",
                      work.lease.epoch, " attempts ", work.attempts, " tries ", work.tries);
-    stage.ledger.claimed(gate_.process(), work.lease, work.order.id);
+    stage.ledger.claimed(gate_.process(), work, stage.time.steady());
 }
 
 void SimStore::note_settled(const LeaseKey& lease, bool was_written, std::string_view call) {
     gate_.stage().trace.note(order_of(lease.work_id), "process ", gate_.process(),
                              was_written ? " writes " : " may not write ", call, " of ", lease.work_id.text, " epoch ",
                              lease.epoch);
-    if (was_written) gate_.stage().ledger.lease_used(gate_.process(), lease, call != "extend", call);
+    if (!was_written) return;
+    gate_.stage().ledger.lease_used(gate_.process(), lease, call != "extend", call, gate_.stage().time.steady());
 }
 
 Result<std::vector<ClaimedWork>> SimStore::claim_work(WorkKind kind, std::size_t max, Milliseconds lease) {
@@ -126,6 +131,7 @@ std::vector<Result<void>> SimStore::settle_orders(std::span<const OrderSettlemen
         for (std::size_t i = 0; i < results.size(); ++i) {
             note_settled(settlements[i].lease, results[i].has_value(),
                          settlements[i].processed ? "Processed" : "Failed");
+            if (results[i] && !settlements[i].processed) gate_.stage().ledger.released(settlements[i].order_id);
         }
         return results;
     });

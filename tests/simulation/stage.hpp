@@ -6,8 +6,10 @@
 #include <array>
 #include <atomic>
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <string_view>
+#include <utility>
 
 #include "ports/clock.hpp"
 #include "tests/simulation/dice.hpp"
@@ -45,17 +47,17 @@ public:
     void sleep_for(Milliseconds duration) override { time_.pass(duration); }
     void fill_random(std::span<std::uint8_t> bytes) override {
         for (std::uint8_t& byte : bytes) byte = static_cast<std::uint8_t>(dice_.next() >> 56);
-        std::copy_n(bytes.begin(), std::min(bytes.size(), last_.size()), last_.begin());
+        std::copy_n(bytes.begin(), std::min(bytes.size(), last_.emplace().size()), last_->begin());
     }
     [[nodiscard]] double random_fraction() override { return dice_.fraction(); }
 
-    // The bytes that the last id was made of.
-    [[nodiscard]] const std::array<std::uint8_t, 10>& last_random() const { return last_; }
+    // The bytes that an id was made of since this was last asked.
+    [[nodiscard]] std::optional<std::array<std::uint8_t, 10>> take_random() { return std::exchange(last_, {}); }
 
 private:
     Time& time_;
     Dice dice_;
-    std::array<std::uint8_t, 10> last_{};
+    std::optional<std::array<std::uint8_t, 10>> last_{};
 };
 
 // How often what happened: a run in which nothing went wrong proves little.

@@ -130,20 +130,13 @@ void World::run_part(Process& process, Part part) {
     if (stage_.is_faulty)
         stage_.trace.note(Trace::routine, "process ", process.gate.process(), " runs ", to_text(part));
     start(process, [this, &process, part, &is_busy] {
-        if (part == Part::mails) excuse_late_mails(process);
+        // One that is not driven in time loses its leases, as that of a stopped process does.
+        const bool is_of_mails = part == Part::mails;
+        if (is_of_mails) stage_.ledger.mails_driven(process.gate.process(), stage_.time.steady());
         process.run(part);
-        if (part == Part::mails) excuse_late_mails(process);
+        if (is_of_mails) stage_.ledger.mails_driven(process.gate.process(), stage_.time.steady());
         is_busy = false;
     });
-}
-
-// A loop that is not driven in time loses its leases, as that of a stopped process does.
-void World::excuse_late_mails(Process& process) {
-    const SteadyTime now = stage_.time.steady();
-    if (now - process.mails_driven_at > WorkPolicy{}.lease - WorkPolicy{}.heartbeat) {
-        stage_.ledger.allow_mail_copies(SimMailer::in_flight);
-    }
-    process.mails_driven_at = now;
 }
 
 void World::start_part() {
@@ -186,8 +179,10 @@ void World::disturb() {
         const Milliseconds by{stage_.dice.between(-hour.count(), hour.count())};
         stage_.trace.note("the wall clock jumps by ", by.count(), " ms");
         stage_.count(Count::jumps);
-        stage_.ledger.allow_mail_copies(SimMailer::in_flight * processes_.size());
         stage_.time.jump(by);
+        for (std::size_t i = 0; i < processes_.size(); ++i) {
+            stage_.ledger.disturbed(static_cast<int>(i), stage_.time.steady());
+        }
     }
     const SteadyTime now = stage_.time.steady();
     if (stage_.happens(plan.queue_outage)) {
@@ -219,7 +214,6 @@ void World::disturb_process(Process& process) {
         process.frozen_until = now + Milliseconds{stage_.dice.between(100, 40'000)};
         stage_.trace.note("process ", process.gate.process(), " is stopped");
         stage_.count(Count::freezes);
-        stage_.ledger.allow_mail_copies(SimMailer::in_flight);
     }
     if (stage_.happens(stage_.plan.store_outage)) {
         process.store.cut_off_until(now + Milliseconds{stage_.dice.between(100, 20'000)});
@@ -235,7 +229,7 @@ void World::clear_dead() {
             if (tasks_[i].process == process.get()) resume(i);
         }
         stage_.count(Count::kills);
-        stage_.ledger.allow_mail_copies(SimMailer::in_flight);
+        stage_.ledger.disturbed(process->gate.process(), stage_.time.steady());
         stage_.ledger.lose_all_of(process->gate.process());
         process->mailer.end_with_process();
         process.reset();
@@ -246,14 +240,14 @@ void World::start_process(std::size_t number) {
     stage_.trace.note("process ", number, " starts");
     processes_[number] = std::make_unique<Process>(stage_, shared_, static_cast<int>(number),
                                                    stage_.plan.processes[number], stage_.dice.next());
-    processes_[number]->mails_driven_at = stage_.time.steady();
+    stage_.ledger.mails_driven(static_cast<int>(number), stage_.time.steady());
 }
 
 // ---- the whole
 
 void World::look() { stage_.ledger.check_state(all_orders(), all_stock()); }
 
-Outcome World::run() {
+void World::advance() {
     const int look_every = options_.store == StoreChoice::memory ? look_every_memory : look_every_sqlite;
     for (int i = 1; i <= stage_.plan.steps && !stage_.ledger.violation(); ++i) {
         step();
@@ -262,6 +256,14 @@ Outcome World::run() {
     if (!stage_.ledger.violation()) recover();
     if (!stage_.ledger.violation()) read_everything();
     if (!stage_.ledger.violation()) conclude();
+}
+
+Outcome World::run() {
+    try {
+        advance();
+    } catch (const std::runtime_error& problem) {
+        stage_.ledger.violate("I14", std::string("the store, asked directly, answers: ") + problem.what());
+    }
     stage_.count(Count::mails, stage_.ledger.mails());
     stage_.count(Count::mail_copies, stage_.ledger.mail_copies());
     Outcome outcome;

@@ -67,7 +67,6 @@ private:
     void pass_time();
     void start_part();
     void run_part(Process& process, Part part);
-    void excuse_late_mails(Process& process);
     bool resume_task();
     bool end_call();
     void resume(std::size_t index);
@@ -75,6 +74,7 @@ private:
     void clear_dead();
     void start_process(std::size_t number);
     void look();
+    void advance();
 
     void recover();
     [[nodiscard]] bool run_everything_once();

@@ -8,6 +8,7 @@ from pathlib import Path
 
 FILE_LINES_MAX = 600
 FUNCTION_LINES_MAX = 70
+MUTANT_LINES_MAX = 14
 
 # Who may include whom. A room may always include itself.
 ROOMS = {
@@ -121,6 +122,23 @@ def function_lengths(code):
             head += char
 
 
+def check_mutants(path, text):
+    """A mutant is a small #ifdef: who reads the source must see at once what is not the product."""
+    began = None
+    for number, line in enumerate(text.splitlines(), 1):
+        named = "WAYBILL_MUTANT_" in line
+        if named and not re.fullmatch(r"#ifn?def WAYBILL_MUTANT_[A-Z_]+", line):
+            yield f"{path}:{number}: a mutant is a line #ifdef WAYBILL_MUTANT_<NAME>, and nothing else"
+        elif named and began:
+            yield f"{path}:{number}: a mutant inside another"
+        elif named:
+            began = number
+        elif began and line.startswith("#endif"):
+            if number - began > MUTANT_LINES_MAX:
+                yield f"{path}:{began}: a mutant of {number - began} lines; {MUTANT_LINES_MAX} at most"
+            began = None
+
+
 def check_file(path, src, room):
     text = path.read_text()
     lines = text.count("\n")
@@ -129,6 +147,7 @@ def check_file(path, src, room):
     if path.suffix == ".hpp" and not text.startswith("// "):
         yield f"{path}:1: a header begins with what it is for"
     code = blank_out(re.sub(r"^[ \t]*#(?!include)[^\n]*", "", text, flags=re.M))
+    yield from check_mutants(path, text)
     yield from check_includes(path, text, room)
     yield from check_banned(path, code, room)
     for began, length in function_lengths(re.sub(r"^[ \t]*#[^\n]*", "", code, flags=re.M)):

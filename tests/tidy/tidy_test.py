@@ -35,6 +35,14 @@ class Rules(unittest.TestCase):
         self.accepts("cli/a.cpp", '#include "adapters/sqlite/sqlite.hpp"\n')
         self.accepts("adapters/sqlite/a.cpp", '#include "adapters/sqlite/connection.hpp"\n#include "domain/order.hpp"\n')
 
+    def test_a_mutant_is_a_small_block(self):
+        begin, end = "#ifdef WAYBILL_MUTANT_NO_FENCING\n", "#endif\n"
+        self.refuses("app/a.cpp", "#if defined(WAYBILL_MUTANT_NO_FENCING)\n" + end, "nothing else")
+        self.refuses("app/a.cpp", "int a = WAYBILL_MUTANT_NO_FENCING;\n", "nothing else")
+        self.refuses("app/a.cpp", begin + "int a;\n" * 20 + end, "a mutant of")
+        self.refuses("app/a.cpp", begin + begin + end + end, "inside another")
+        self.accepts("app/a.cpp", begin + "int a;\n" + end)
+
     def test_banned_calls(self):
         self.refuses("app/a.cpp", "auto t = std::chrono::steady_clock::now();\n", "Clock port")
         self.refuses("app/a.cpp", "std::this_thread::sleep_for(x);\n", "condition")

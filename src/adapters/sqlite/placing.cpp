@@ -73,6 +73,13 @@ void Placing::place(const NewOrder& order) {
     if (planned) {
         accept(order, *std::move(planned));
     } else {
+#ifdef WAYBILL_MUTANT_REFUSED_ELEMENT_KEEPS_ITS_STOCK
+        for (const RequestedLine& line : order.lines) {
+            auto& by_location = memory_.available[line.product_id];
+            const auto at = by_location.find(order.location.value_or(""));
+            if (at != by_location.end() && at->second >= line.quantity) at->second -= line.quantity;
+        }
+#endif
         batch_.results.push_back(std::unexpected(planned.error()));
     }
 }
@@ -89,8 +96,12 @@ Result<std::optional<Placing::Known>> Placing::find_by_key(const NewOrder& order
         if (fresh->idempotency->request_hash != order.idempotency->request_hash) return reused();
         return Known{fresh->order, is_durable};
     }
+#ifdef WAYBILL_MUTANT_KEY_NOT_SCOPED_BY_USER
+    Rows record = db_.query("SELECT request_hash, order_id FROM idempotency WHERE key = ?1", order.idempotency->key);
+#else
     Rows record = db_.query("SELECT request_hash, order_id FROM idempotency WHERE user_id = ?1 AND key = ?2",
                             order.user_id, order.idempotency->key);
+#endif
     if (!record.next()) return std::nullopt;
     if (record.is_null(1) || record.blob(0) != as_bytes(order.idempotency->request_hash)) return reused();
     std::optional<Order> placed = select_order(db_, OrderId(record.text(1)));
@@ -128,7 +139,9 @@ void Placing::accept(const NewOrder& order, Order planned) {
     for (const OrderLine& line : planned.lines) {
         std::int64_t& available = memory_.available.at(line.product_id).at(planned.location);
         require(line.quantity > 0 && line.quantity <= available, "an order was planned beyond its stock");
+#ifndef WAYBILL_MUTANT_CHECK_THEN_DECREMENT
         available -= line.quantity;
+#endif
     }
     const auto fresh =
         std::make_shared<const JournaledOrder>(JournaledOrder{next_sequence_++, planned, order.idempotency});

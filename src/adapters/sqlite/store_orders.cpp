@@ -65,6 +65,13 @@ Result<Order> SqliteStore::cancel_order(const OrderId& id, const std::optional<U
         if (!order || (owner && order->user_id != *owner)) {
             return fail(ErrorCode::not_found, "There is no such order.");
         }
+#ifdef WAYBILL_MUTANT_RELEASE_WITHOUT_UNIQUENESS
+        for (const OrderLine& line : is_terminal(order->status) ? order->lines : std::vector<OrderLine>{}) {
+            transaction.db.run(
+                "UPDATE inventory SET available = available + ?3 WHERE product_id = ?1 AND location = ?2",
+                line.product_id, order->location, line.quantity);
+        }
+#endif
         if (order->status == OrderStatus::cancelled) return *std::move(order);
         if (!may_become(order->status, OrderStatus::cancelled)) {
             return fail(ErrorCode::invalid_transition, "The order can no longer be cancelled.");
