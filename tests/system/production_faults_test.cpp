@@ -63,6 +63,10 @@ TEST_F(ProductionFaults, of_redis_change_no_answer) {
     during_traffic([&] { set.redis().thaw(); });
     during_traffic([&] { set.redis().kill(); });
     during_traffic([&] { set.redis().start(); });
+    during_traffic([&] { set.redis().command({"CLIENT", "KILL", "TYPE", "normal"}); });
+    for (int i = 0; i < 5; ++i) {
+        during_traffic([&] { set.redis().command({"CLIENT", "PAUSE", "15", "ALL"}); });
+    }
     traffic.stop();
     EXPECT_EQ(traffic.counts().accepted, traffic.counts().asked);
     traffic.expect_settled();
@@ -71,9 +75,10 @@ TEST_F(ProductionFaults, of_redis_change_no_answer) {
 // Whether a call was done or not, its answer may be lost.
 TEST_F(ProductionFaults, of_sqs_hold_no_order_up_and_lose_none) {
     traffic.start();
-    for (const char* kind : {"forbidden", "throttled", "unavailable", "garbage", "partial"}) {
+    for (const char* kind : {"forbidden", "throttled", "unavailable", "garbage", "partial", "hold", "hold_after"}) {
         during_traffic([&] { set.aws().fault("sqs", kind, R"("times":3)"); });
     }
+    during_traffic([&] { set.aws().fault("sqs", "slow", R"("times":20,"ms":150)"); });
     for (const char* action : {"SendMessageBatch", "ReceiveMessage", "DeleteMessageBatch"}) {
         for (const char* kind : {"cut_before", "cut_after"}) {
             during_traffic(
@@ -107,7 +112,10 @@ TEST_F(ProductionFaults, of_ses_delay_mails_and_lose_none) {
     for (const char* kind : {"forbidden", "throttled", "unavailable", "cut_before"}) {
         during_traffic([&] { set.aws().fault("ses", kind, R"("times":3)"); });
     }
-    during_traffic([&] { set.aws().fault("ses", "cut_after", R"("times":3)"); });
+    for (const char* kind : {"cut_after", "hold", "hold_after"}) {
+        during_traffic([&] { set.aws().fault("ses", kind, R"("times":3)"); });
+    }
+    during_traffic([&] { set.aws().fault("ses", "slow", R"("times":20,"ms":150)"); });
     during_traffic([&] { set.stop_aws("ses"); });
     during_traffic([&] { set.start_aws("ses"); });
     traffic.stop();
@@ -148,6 +156,12 @@ TEST_F(ProductionFaults, of_mongodb_lose_no_order_and_double_none) {
     EXPECT_TRUE(set.mongo().wait_for_frozen(4));
     set.mongo().release();
     traffic.await_accepted(10);
+    for (int i = 0; i < 30; ++i) {  // slow
+        set.mongo().freeze();
+        EXPECT_TRUE(set.mongo().wait_for_frozen(2));
+        set.mongo().release();
+    }
+    traffic.await_accepted(10);
     set.mongo().stop();
     const int asked = traffic.counts().asked;
     EXPECT_TRUE(eventually([&] { return traffic.counts().asked >= asked + 8; }));
@@ -179,25 +193,31 @@ TEST_F(ProductionFaults, workers_that_are_killed_leave_nothing_undone) {
     traffic.expect_settled();
 }
 
-// SQS says nothing to one kind of call; both workers are killed while they wait for its answer.
-void kill_workers_in(ProductionSet& set, Traffic& traffic, const std::string& action) {
-    set.aws().fault("sqs", "hold", R"("times":-1,"action":")" + action + "\"");
+// SQS says nothing to one kind of call, which it may have done; `victims` are killed while they wait for
+// its answer.
+void kill_in(const std::string& action, const std::string& kind, ProductionSet& set, Traffic& traffic,
+             const std::vector<ServerProcess*>& victims) {
+    set.aws().fault("sqs", kind, R"("times":-1,"action":")" + action + "\"");
     const int before = calls_of(set, action);
     traffic.start();
     traffic.await_accepted(20);
     EXPECT_TRUE(eventually([&] { return calls_of(set, action) > before; }));
-    for (std::size_t i = 0; i < 2; ++i) set.worker(i).kill();
+    for (ServerProcess* victim : victims) victim->kill();
     set.aws().heal();
-    for (std::size_t i = 0; i < 2; ++i) set.worker(i).start();
+    for (ServerProcess* victim : victims) victim->start();
     traffic.expect_settled();
 }
 
-TEST_F(ProductionFaults, workers_killed_between_mark_and_send_leave_nothing_unsent) {
-    kill_workers_in(set, traffic, "SendMessageBatch");
+TEST_F(ProductionFaults, relays_killed_between_mark_and_send_leave_nothing_unsent) {
+    kill_in("SendMessageBatch", "hold", set, traffic, set.processes());
+}
+
+TEST_F(ProductionFaults, relays_killed_after_their_send_let_nothing_be_worked_twice) {
+    kill_in("SendMessageBatch", "hold_after", set, traffic, set.processes());
 }
 
 TEST_F(ProductionFaults, workers_killed_between_settle_and_delete_do_nothing_twice) {
-    kill_workers_in(set, traffic, "DeleteMessageBatch");
+    kill_in("DeleteMessageBatch", "hold", set, traffic, {&set.worker(0), &set.worker(1)});
 }
 
 // I9: the lease ends while the worker stands still with calls in its hands.
@@ -258,6 +278,39 @@ TEST_F(ProductionFaults, messages_that_come_twice_out_of_order_or_spoilt_change_
     traffic.start();
     traffic.await_accepted(10);
     for (const std::string& body : bodies) send(body);
+    traffic.expect_settled();
+}
+
+void send_again(ProductionSet& set, const std::string& order, const std::string& copy) {
+    const boost::json::object body{{"v", 1}, {"work", "process-" + order}, {"order", order}};
+    set.call_queue("SendMessage", R"("MessageBody":)" + quoted(boost::json::serialize(body)) +
+                                      R"(,"MessageGroupId":")" + order + R"(","MessageDeduplicationId":")" + copy +
+                                      "-" + order + "\"");
+}
+
+bool is_empty(ProductionSet& set) {
+    const std::string queue = set.call_queue("GetQueueAttributes", R"("AttributeNames":["All"])");
+    return queue.find(R"("ApproximateNumberOfMessages":"0")") != std::string::npos &&
+           queue.find(R"("ApproximateNumberOfMessagesNotVisible":"0")") != std::string::npos;
+}
+
+TEST(ProductionFifo, messages_that_come_again_change_nothing) {
+    Shop shop(ProductionOptions{.flags = quick(), .fifo = true});
+    ProductionSet& set = shop.set();
+    Traffic traffic(shop);
+    traffic.start();
+    traffic.await_accepted(10);
+    set.aws().fault("sqs", "cut_after", R"("times":4,"action":"SendMessageBatch")");
+    traffic.await_accepted(10);
+    set.aws().fault("sqs", "unavailable", R"("times":6,"action":"DeleteMessageBatch")");
+    traffic.await_accepted(10);
+    traffic.expect_settled();
+    EXPECT_EQ(traffic.counts().accepted, traffic.counts().asked);
+    for (const SentMail& mail : set.mails()) {
+        for (const char* copy : {"once", "again"})
+            send_again(set, mail.identity.substr(0, mail.identity.find('-')), copy);
+    }
+    EXPECT_TRUE(eventually([&] { return is_empty(set); }));
     traffic.expect_settled();
 }
 

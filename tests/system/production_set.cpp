@@ -10,14 +10,18 @@ namespace {
 
 namespace json = boost::json;
 
-const std::string queue_name = "orders";
-constexpr const char* dead_letter_queue = "orders-dead";
-
 constexpr std::size_t connections_to_redis = 2;  // --redis-connections
 
-// More than --attempts-max, so that the store gives an order up before the queue does.
-const std::string queue_attributes =
-    R"("RedrivePolicy":"{\"deadLetterTargetArn\":\"arn:aws:sqs:us-east-1:000000000000:orders-dead\",\"maxReceiveCount\":20}")";
+// The queue, and one for its dead letters. More receives than --attempts-max, so that the store gives an
+// order up before the queue does.
+std::string make_queues(testing::AwsDoubles& aws, bool fifo) {
+    const std::string ending = fifo ? ".fifo" : "";
+    const std::string dead = "orders-dead" + ending;
+    (void)aws.make_queue("sqs", dead);
+    const std::string redrive = R"("RedrivePolicy":"{\"deadLetterTargetArn\":\"arn:aws:sqs:us-east-1:000000000000:)" +
+                                dead + R"(\",\"maxReceiveCount\":20}")";
+    return aws.make_queue("sqs", "orders" + ending, redrive);
+}
 
 std::uint16_t port_of(const std::string& url) {
     return static_cast<std::uint16_t>(std::stoi(url.substr(url.rfind(':') + 1)));
@@ -47,8 +51,7 @@ ProductionSet::ProductionSet(const ProductionOptions& options)
         ways_->sqs.set_target(port_of(aws_.url("sqs")));
         ways_->ses.set_target(port_of(aws_.url("ses")));
     }
-    (void)aws_.make_queue("sqs", dead_letter_queue);
-    queue_url_ = aws_.make_queue("sqs", queue_name, queue_attributes);
+    queue_url_ = make_queues(aws_, options.fifo);
     aws_.admin("POST /ses", R"({"identities":{")" + sender + R"(":true}})");
     const auto make = [&](const std::string& role, std::size_t index) {
         const std::uint16_t port = options.lasting ? testing::find_lasting_port() : std::uint16_t{0};
@@ -61,7 +64,8 @@ ProductionSet::ProductionSet(const ProductionOptions& options)
     for (ServerProcess* process : processes()) process->launch();
     if (options.seeded && run({"seed"}).exit_status != 0) throw std::runtime_error("waybill seed failed");
     for (ServerProcess* process : processes()) process->await_listening();
-    // They serve before they have reached Redis, and until then each counts and caches for itself.
+    // On a busy machine they may serve before they have reached Redis, and until then each counts and
+    // caches for itself.
     const std::size_t connections = connections_to_redis * processes().size() + 1;  // and redis-cli's own
     const std::string connected = "connected_clients:" + std::to_string(connections) + "\r\n";
     if (!eventually([&] { return redis_.command({"INFO", "clients"}).find(connected) != std::string::npos; })) {

@@ -25,6 +25,7 @@ struct ProductionOptions {
     std::size_t apis = 2;
     std::size_t workers = 2;
     bool seeded = true;    // with the demo products
+    bool fifo = false;     // the queue
     bool lasting = false;  // every process keeps its port, and a TcpProxy stands before each part
 };
 

@@ -20,6 +20,15 @@ std::vector<std::string> with_defaults(std::vector<std::string> flags,
     return flags;
 }
 
+const std::vector<std::pair<std::string, std::string>> limits_off{{"--rate-limit-auth", "0"},
+                                                                  {"--rate-limit-api", "0"}};
+
+// A busy machine is no reason to count and cache in each process.
+std::unique_ptr<ProductionSet> make_set(ProductionOptions options) {
+    options.flags = with_defaults(std::move(options.flags), {{"--redis-call-timeout", "2s"}});
+    return std::make_unique<ProductionSet>(options);
+}
+
 std::vector<std::filesystem::path> mail_files(const std::filesystem::path& folder, const std::string& prefix) {
     std::vector<std::filesystem::path> found;
     std::error_code ignored;
@@ -38,17 +47,20 @@ Parts parts_of_tests() {
 }
 
 Shop::Shop(Parts parts, std::vector<std::string> flags) : root_(make_folder()), data_dir_(root_ / "data") {
-    flags = with_defaults(std::move(flags), {{"--rate-limit-auth", "0"}, {"--rate-limit-api", "0"}});
+    flags = with_defaults(std::move(flags), limits_off);
     if (parts == Parts::production) {
-        // A busy machine is no reason to count and cache in each process.
-        flags = with_defaults(std::move(flags), {{"--redis-call-timeout", "2s"}});
-        set_ = std::make_unique<ProductionSet>(ProductionOptions{.flags = flags});
+        set_ = make_set({.flags = flags});
         return;
     }
     flags = with_defaults(std::move(flags), {{"--listen", "127.0.0.1:0"}, {"--data-dir", data_dir_.string()}});
     flags.insert(flags.begin(), {"serve", "--seed-demo"});
     embedded_ = std::make_unique<ServerProcess>(root_, "server", flags);
     embedded_->start();
+}
+
+Shop::Shop(ProductionOptions options) : root_(make_folder()), data_dir_(root_ / "data") {
+    options.flags = with_defaults(std::move(options.flags), limits_off);
+    set_ = make_set(std::move(options));
 }
 
 Shop::~Shop() {

@@ -43,6 +43,7 @@ class Shop {
 public:
     explicit Shop(std::vector<std::string> flags = {}) : Shop(parts_of_tests(), std::move(flags)) {}
     Shop(Parts parts, std::vector<std::string> flags);
+    explicit Shop(ProductionOptions options);
     ~Shop();
     Shop(const Shop&) = delete;
     Shop& operator=(const Shop&) = delete;

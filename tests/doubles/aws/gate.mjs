@@ -90,6 +90,7 @@ export class Gate {
     const fault = this.takeFault(action);
     if (fault?.kind === 'hold') return;
     if (fault?.kind === 'cut_before') return request.socket.destroy();
+    if (fault?.kind === 'slow') await new Promise((resolve) => setTimeout(resolve, fault.ms));
     const scripted = fault && faultAnswer(this.service, fault, this.shared.now());
     if (scripted) return this.answer(response, scripted);
 
@@ -106,6 +107,7 @@ export class Gate {
     const answered = await this.onward(request, action, body, fault);
     if (this.service === 'ses' && answered.status === 200) this.keepMail(action, body);
     if (fault?.kind === 'cut_after') return request.socket.destroy();
+    if (fault?.kind === 'hold_after') return;
     this.answer(response, answered);
   }
 
