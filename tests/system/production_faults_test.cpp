@@ -282,7 +282,7 @@ TEST_F(ProductionFaults, messages_that_come_twice_out_of_order_or_spoilt_change_
 }
 
 void send_again(ProductionSet& set, const std::string& order, const std::string& copy) {
-    const boost::json::object body{{"v", 1}, {"work", "process-" + order}, {"order", order}};
+    const boost::json::object body{{"v", 1}, {"work", "p-" + order}, {"order", order}};
     set.call_queue("SendMessage", R"("MessageBody":)" + quoted(boost::json::serialize(body)) +
                                       R"(,"MessageGroupId":")" + order + R"(","MessageDeduplicationId":")" + copy +
                                       "-" + order + "\"");
