@@ -164,6 +164,12 @@ void Connection::execute(Sql script) {
     if (code != SQLITE_OK) throw SqliteError(code, sqlite3_errmsg(db_));
 }
 
+void Connection::begin_immediate() {
+    rollback();
+    if (in_transaction()) throw SqliteError(SQLITE_NOMEM, "no memory to end a transaction");
+    run("BEGIN IMMEDIATE");
+}
+
 void Connection::rollback() noexcept {
     if (in_transaction()) sqlite3_exec(db_, "ROLLBACK", nullptr, nullptr, nullptr);
 }

@@ -157,9 +157,11 @@ public:
     void execute(Sql script);
 
     [[nodiscard]] bool in_transaction() const { return sqlite3_get_autocommit(db_) == 0; }
-    void begin_immediate() { run("BEGIN IMMEDIATE"); }
+    // Ends first what a rollback left open for want of memory.
+    void begin_immediate();
     void commit() { run("COMMIT"); }
-    // Never throws; a transaction that SQLite has ended by itself is no error.
+    // Never throws; a transaction that SQLite has ended by itself is no error. Without memory it may
+    // fail: in_transaction() tells.
     void rollback() noexcept;
 
     void set_user_version(int version);

@@ -90,6 +90,8 @@ void DirLock::release() {
 
 std::filesystem::path database_file(const std::filesystem::path& data_dir) { return data_dir / "waybill.db"; }
 
+std::filesystem::path log_file(const std::filesystem::path& data_dir) { return data_dir / "waybill.db-wal"; }
+
 std::filesystem::path journal_file(const std::filesystem::path& data_dir) { return data_dir / "orders.journal"; }
 
 Result<void> prepare_data_dir(const std::filesystem::path& data_dir) {

@@ -37,6 +37,8 @@ private:
                                             Clock& clock);
 
 [[nodiscard]] std::filesystem::path database_file(const std::filesystem::path& data_dir);
+// SQLite's log beside it.
+[[nodiscard]] std::filesystem::path log_file(const std::filesystem::path& data_dir);
 [[nodiscard]] std::filesystem::path journal_file(const std::filesystem::path& data_dir);
 
 }  // namespace waybill::sqlite

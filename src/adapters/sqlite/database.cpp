@@ -4,6 +4,7 @@
 
 #include "adapters/sqlite/data_dir.hpp"
 #include "adapters/sqlite/fresh_table.hpp"
+#include "adapters/sqlite/vfs_file.hpp"
 
 namespace waybill::sqlite {
 
@@ -31,6 +32,11 @@ Database::Database(const SqliteOptions& options, Clock& clock, Log& log)
       log_(log),
       writer_(open_writer(options)),
       readers_(database_file(options.data_dir), options.write_deadline, clock) {}
+
+Database::~Database() {
+    // Closing would copy a log that the disk may hold in part. Whoever opens it next writes it anew.
+    if (writer_ && !is_healthy()) writer_->keep_log_on_close();
+}
 
 Result<void> Database::begin(SteadyTime deadline) {
     for (;;) {
@@ -75,6 +81,15 @@ void Database::count_failed_sync() {
     if (++failed_syncs_ >= 2) lose("The disk failed to store data twice in a row.");
 }
 
+// The log alone must be able to repair a database into which it was copied in part, so it comes first.
+Result<void> Database::renew_log() {
+    if (Result<void> begun = begin(clock_.steady_now() + options_.busy_deadline); !begun) return begun;
+    const int code = VfsFile(log_file(options_.data_dir)).write_anew();
+    writer_->rollback();
+    if (code != SQLITE_OK) throw SqliteError(code, sqlite3_errstr(code));
+    return {};
+}
+
 Result<void> Database::make_ready() {
     if (health_ == Health::good) return {};
     if (health_ == Health::lost) return not_trusted();
@@ -83,7 +98,8 @@ Result<void> Database::make_ready() {
             log_.write(LogLevel::warn, "store-not-yet-trusted", {{"reason", "readers are still in use"}});
             return not_trusted();
         }
-        const int code = checkpoint_all();
+        const Result<void> renewed = renew_log();
+        const int code = renewed ? checkpoint_all() : SQLITE_BUSY;
         if (code == SQLITE_OK) {
             readers_.reopen();
             health_ = Health::good;

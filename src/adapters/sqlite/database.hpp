@@ -2,7 +2,7 @@
 //
 // A failed sync leaves doubt about everything that was written since the last good one. All
 // connections are closed and opened again, and nothing is acknowledged until the whole log was
-// copied into the database and synced there. A second failed sync before any commit succeeded is
+// written anew, copied into the database and synced there. A second failed sync before any commit succeeded is
 // final. Other errors that leave doubt are treated alike, but are never final.
 #pragma once
 
@@ -22,10 +22,18 @@ class Database {
 public:
     // Throws SqliteError.
     Database(const SqliteOptions& options, Clock& clock, Log& log);
+    Database(const Database&) = delete;
+    Database& operator=(const Database&) = delete;
+    ~Database();
 
     [[nodiscard]] Connection& writer() { return *writer_; }
     [[nodiscard]] ReadPool& readers() { return readers_; }
     [[nodiscard]] bool is_healthy() const { return health_.load() == Health::good; }
+
+    // Writes the log anew, so that the disk holds all of it that is read here: an earlier process, or
+    // this one, may have met a failed sync. Errors: unavailable (another process writes). Throws
+    // SqliteError.
+    [[nodiscard]] Result<void> renew_log();
 
     // Opens everything again where that is due. Errors: unavailable.
     [[nodiscard]] Result<void> make_ready();

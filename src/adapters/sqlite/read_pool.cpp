@@ -42,6 +42,8 @@ Result<ReadPool::Lease> ReadPool::lease() {
 void ReadPool::give_back(std::unique_ptr<Connection> connection, std::uint64_t opening) {
     const std::lock_guard lock(mutex_);
     --in_use_;
+    // What could not be rolled back, for want of memory, would show its old state for ever.
+    if (connection && connection->in_transaction()) connection.reset();
     if (!closed_ && opening == opening_ && connection) idle_.push_back(std::move(connection));
     connection.reset();
     given_back_.notify_all();

@@ -71,6 +71,10 @@ Result<std::unique_ptr<SqliteStore>> SqliteStore::open(const SqliteOptions& opti
     const bool holds_lock = lock->held();
     try {
         auto store = std::make_unique<SqliteStore>(options, *std::move(lock), clock, log);
+        // Beside a server it is the server's.
+        if (holds_lock) {
+            if (Result<void> renewed = store->database_.renew_log(); !renewed) return std::unexpected(renewed.error());
+        }
         Result<void> settled = settle_schema(store->database_.writer(), options, holds_lock);
         if (!settled) return std::unexpected(settled.error());
         if (options.access == Access::command) {

@@ -63,4 +63,13 @@ int VfsFile::truncate(std::uint64_t size) {
     return file_->pMethods->xTruncate(file_, static_cast<sqlite3_int64>(size));
 }
 
+int VfsFile::write_anew() {
+    const std::uint64_t end = size();
+    for (std::uint64_t at = 0; at < end; at += write_bytes_max) {
+        const int code = write(at, read(at, write_bytes_max));
+        if (code != SQLITE_OK) return code;
+    }
+    return sync();
+}
+
 }  // namespace waybill::sqlite

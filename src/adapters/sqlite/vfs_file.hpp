@@ -31,6 +31,10 @@ public:
     [[nodiscard]] int sync();
     [[nodiscard]] int truncate(std::uint64_t size);
 
+    // Writes all that it holds once more, and syncs it. After a sync that failed the kernel may count
+    // as written what is not on the disk, and then no later sync says anything about those bytes.
+    [[nodiscard]] int write_anew();
+
 private:
     const std::string path_;  // SQLite keeps a pointer to it
     std::unique_ptr<std::byte[]> memory_;
