@@ -87,6 +87,14 @@ void* operator new(std::size_t size) { return waybill::testing::allocate_ours(si
 void* operator new(std::size_t size, std::align_val_t alignment) {
     return waybill::testing::allocate_ours(size, static_cast<std::size_t>(alignment));
 }
+void* operator new(std::size_t size, const std::nothrow_t&) noexcept {
+    try {
+        return ::operator new(size);
+    } catch (const std::bad_alloc&) {
+        return nullptr;
+    }
+}
+void operator delete(void* bytes, const std::nothrow_t&) noexcept { std::free(bytes); }
 void operator delete(void* bytes) noexcept { std::free(bytes); }
 void operator delete(void* bytes, std::size_t) noexcept { std::free(bytes); }
 void operator delete(void* bytes, std::align_val_t) noexcept { std::free(bytes); }
