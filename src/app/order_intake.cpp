@@ -1,5 +1,7 @@
 #include "app/order_intake.hpp"
 
+#include <algorithm>
+#include <array>
 #include <condition_variable>
 #include <exception>
 #include <mutex>
@@ -50,6 +52,23 @@ public:
 private:
     std::vector<WaitingOrder> slots_;
     std::size_t head_ = 0;
+};
+
+// What a commit takes. The quickest of the last ones counts: after one that stalled, what has gathered
+// meanwhile is committed and nobody is refused; when all of them were slow, that is the pace.
+class CommitPace {
+public:
+    using Duration = SteadyTime::duration;
+
+    void note(Duration took) {
+        took_.at(next_) = took;
+        next_ = (next_ + 1) % took_.size();
+    }
+    [[nodiscard]] Duration expected() const { return *std::ranges::min_element(took_); }
+
+private:
+    std::array<Duration, 4> took_{};  // none is quick: as long as little is known, nobody is refused
+    std::size_t next_ = 0;
 };
 
 // `done` is empty once the answer was given.
@@ -112,6 +131,8 @@ private:
     void take_overdue_running(SteadyTime now, std::vector<LateAnswer>& late);
     void take_overdue_waiting(SteadyTime now, std::vector<LateAnswer>& late);
 
+    [[nodiscard]] bool has_room() const;  // mutex held
+
     void begin_batch(Batch& batch);
     void fill_batch(Batch& batch);  // mutex held
     [[nodiscard]] std::size_t next_batch_size();
@@ -138,6 +159,7 @@ private:
     std::condition_variable turn_over_;
     std::condition_variable_any expiry_stopped_;
     WaitingRoom waiting_;
+    CommitPace pace_;
     Batch* running_ = nullptr;                 // the batch that the store has; its answers belong to the mutex
     bool committing_ = false;                  // from taking a batch until its last answer
     std::size_t wake_at_ = 0;                  // the committer sleeps until so many wait; 0: it is awake
@@ -157,7 +179,7 @@ void OrderIntake::State::submit(NewOrder order, std::size_t size, Done done) {
     {
         const std::scoped_lock lock(mutex_);
         closed = phase_ != Phase::open;
-        admitted = !closed && waiting_.size() < options_.waiting_max;
+        admitted = !closed && has_room();
         if (admitted) {
             waiting_.push({std::move(order), size, std::move(done), deadline});
             metrics_.orders_waiting.Set(static_cast<double>(waiting_.size()));
@@ -170,6 +192,14 @@ void OrderIntake::State::submit(NewOrder order, std::size_t size, Done done) {
     metrics_.orders_overloaded.Increment();
     answer(done, fail(closed ? Error{ErrorCode::overloaded, "The server is stopping: nothing was done."}
                              : late_error(ErrorCode::overloaded)));
+}
+
+// The batch under way, those that fill up before it, and its own.
+bool OrderIntake::State::has_room() const {
+    const std::size_t waiting = waiting_.size();
+    if (waiting >= options_.waiting_max) return false;
+    if (waiting < options_.batch_orders_max) return true;
+    return pace_.expected() * (waiting / options_.batch_orders_max + 2) <= options_.wait_max;
 }
 
 bool OrderIntake::State::commit_batch() {
@@ -246,6 +276,7 @@ void OrderIntake::State::finish_batch(Batch& batch, std::vector<Result<PlacedOrd
         running_ = nullptr;
         crowd_ = waiting_.size() + batch.orders.size();
         usual_commit_ += (batch.took - usual_commit_) / smoothing;
+        pace_.note(batch.took);
     }
     const bool placed = count(results, batch.answers);
     for (std::size_t i = 0; i < results.size(); ++i) {

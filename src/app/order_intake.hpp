@@ -1,5 +1,6 @@
 // The bounded waiting room in front of the store: one batch is all that arrived during the last
-// commit.
+// commit. Where the store's pace says that an order would wait longer than its bound, it is refused at
+// once, so that those which are admitted are answered soon.
 //
 // Batches are committed one at a time, in the order of arrival. That also settles twins (requests
 // with the same user and idempotency key): a later one waits behind the first, and the store replays
@@ -24,6 +25,8 @@ class OrderIntake {
 public:
     struct Options {
         std::size_t waiting_max = 4'096;
+        // An order may expect to be answered by then; as many as fit into one batch are admitted anyhow.
+        Milliseconds wait_max{200};
         std::size_t batch_orders_max = 256;
         std::size_t batch_bytes_max = 4u << 20;
         Milliseconds request_deadline{10'000};
@@ -38,8 +41,8 @@ public:
     OrderIntake(Options options, Store& store, Clock& clock, Log& log, Metrics& metrics, WorkSignal& signal);
     ~OrderIntake();
 
-    // `size` is the size of the request in bytes. Refuses with `overloaded` when the room is full or
-    // the intake is closed.
+    // `size` is the size of the request in bytes. Refuses with `overloaded` when the room is full, the
+    // wait would be too long or the intake is closed.
     void submit(NewOrder order, std::size_t size, Done done);
 
     // Commits one batch of what waits; false when nothing waited. An exception answers the whole

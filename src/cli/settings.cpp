@@ -214,6 +214,8 @@ const std::vector<Setting> embedded{
      [](Config& c, Text t) { return store_value(parse_rate_limit(t), c.edge.api_limit); }},
     {"intake-waiting-max", "4096", "N", "orders that may wait for their commit; then 503", S::limits,
      [](Config& c, Text t) { return store_integer(t, 1, 1'000'000, c.intake.waiting_max); }},
+    {"intake-wait-max", "200ms", "TIME", "an order that would wait longer for its commit gets 503 at once", S::limits,
+     [](Config& c, Text t) { return store_positive(t, c.intake.wait_max); }},
     {"batch-orders-max", "256", "N", "orders in one commit", S::limits,
      [](Config& c, Text t) { return store_integer(t, 1, 4'096, c.intake.batch_orders_max); }},
     {"batch-bytes-max", "4MiB", "SIZE", "request bytes in one commit", S::limits,

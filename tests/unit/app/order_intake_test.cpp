@@ -130,6 +130,41 @@ TEST_F(OrderIntakeTest, refuses_at_once_when_the_room_is_full) {
     EXPECT_EQ(metrics.orders_placed.Value(), 3);
 }
 
+// Commits of two orders, each of which takes so long.
+struct Pace {
+    std::vector<int> commits_ms;
+    int admitted;
+};
+
+class OrderIntakePace : public OrderIntakeTest, public ::testing::WithParamInterface<Pace> {};
+
+TEST_P(OrderIntakePace, admits_what_can_be_answered_in_time_and_one_batch_anyhow) {
+    intake({.wait_max = Milliseconds{100}, .batch_orders_max = 2});
+    for (const int ms : GetParam().commits_ms) {
+        store.next_commit([&, ms](std::span<const NewOrder> orders, const GatedStore::Commit& real) {
+            clock.advance(Milliseconds{ms});
+            return real(orders);
+        });
+        Answer answer = submit(order_of(ada));
+        (void)intake().commit_batch();
+        EXPECT_EQ(outcome(answer), "placed");
+    }
+    std::vector<Answer> answers;
+    for (int i = 0; i < 20; ++i) answers.push_back(submit(order_of(ada)));
+    while (intake().commit_batch()) {
+    }
+    int placed = 0;
+    for (Answer& answer : answers) placed += outcome(answer) == "placed" ? 1 : 0;
+    EXPECT_EQ(placed, GetParam().admitted);
+    EXPECT_EQ(metrics.orders_overloaded.Value(), 20 - GetParam().admitted);
+}
+
+INSTANTIATE_TEST_SUITE_P(Commits, OrderIntakePace,
+                         ::testing::Values(Pace{{}, 20}, Pace{{1, 1, 1, 1}, 20}, Pace{{20, 20, 20, 20}, 8},
+                                           Pace{{50, 50, 50, 50}, 2}, Pace{{900, 900, 900, 900}, 2},
+                                           Pace{{1, 1, 900, 1}, 20}, Pace{{900, 900, 900}, 20},
+                                           Pace{{1, 20, 20, 20, 20}, 8}));
+
 TEST_F(OrderIntakeTest, counts_twins_against_the_limit) {
     intake({.waiting_max = 2});
     std::vector<Answer> answers = submit_all({keyed(ada, "k"), keyed(ada, "k"), keyed(ada, "k")});
