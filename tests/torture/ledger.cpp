@@ -11,11 +11,15 @@ namespace {
 // Lines of a history that a person reads; the middle of a longer one is left out.
 constexpr std::size_t history_lines_max = 60;
 
-bool touches(const Subject& about, const Subject& wanted, const std::set<std::string>& keys) {
+bool touches(const Event& event, const Subject& wanted, const std::set<std::string>& keys) {
+    const Subject& about = event.about;
     if (!wanted.order.empty() && about.order == wanted.order) return true;
     if (!wanted.key.empty() && about.key == wanted.key && about.user == wanted.user) return true;
     if (!about.key.empty() && keys.contains(about.user + "/" + about.key)) return true;
-    if (wanted.order.empty() && wanted.key.empty() && !wanted.product.empty()) return about.product == wanted.product;
+    if (wanted.order.empty() && wanted.key.empty() && !wanted.product.empty()) {
+        // Its orders are too many to be read; what the operator did to it is not.
+        return about.product == wanted.product && event.what.find("/orders") == std::string::npos;
+    }
     const bool only_user = wanted.order.empty() && wanted.key.empty() && wanted.product.empty();
     return only_user && !wanted.user.empty() && about.user == wanted.user;
 }
@@ -79,7 +83,7 @@ std::string Ledger::history_of(const Subject& about) const {
         }
     }
     for (const Event& event : events_) {
-        if (touches(event.about, about, keys)) chosen.push_back(&event);
+        if (touches(event, about, keys)) chosen.push_back(&event);
     }
     if (chosen.empty()) return "  (nothing was asked about it)\n";
     const auto by_begin = [](const Event* left, const Event* right) { return left->begun < right->begun; };

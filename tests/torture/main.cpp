@@ -11,6 +11,7 @@
 
 #include "tests/system/server_process.hpp"
 #include "tests/torture/options.hpp"
+#include "tests/torture/overload.hpp"
 #include "tests/torture/private_disk.hpp"
 #include "tests/torture/round.hpp"
 #include "tests/torture/world.hpp"
@@ -54,6 +55,10 @@ int torture(const Options& options, const std::filesystem::path& disk) {
         if (embedded && number % 2 == 1) round.tmpfs = disk;
         round.clock_jumps = jumps && number % 2 == 0;
         run_round(round, verdict, totals);
+        std::printf("round %d is over: so far %s, %ld orders, %ld kills, lost %ld\n", number,
+                    verdict.held() ? "everything held" : "something was VIOLATED", totals.orders, totals.kills,
+                    verdict.lost());
+        std::fflush(stdout);
     }
     print_totals(options, totals, verdict);
     // What a process said of itself at its end is told through GoogleTest.
@@ -72,9 +77,16 @@ int main(int count, char** words) {
     const std::filesystem::path disk = mount_private_disk(private_disk_bytes);
     try {
         if (!options->binary.empty()) waybill::system_test::use_binary(std::filesystem::absolute(options->binary));
-        return torture(*options, disk);
+        switch (options->mode) {
+            case Options::Mode::torture:
+                return torture(*options, disk);
+            case Options::Mode::overload:
+                return overload(*options);
+            case Options::Mode::restart:
+                return restart(*options);
+        }
     } catch (const std::exception& error) {
         std::printf("torture stopped: %s\n", error.what());
-        return 1;
     }
+    return 1;
 }

@@ -36,7 +36,14 @@ public:
 
     // Those whose outcome is not known; after the faults.
     void finish() {
-        for (const StockAdjustment& change : open_) ask_for(change);
+        for (const StockAdjustment& change : open_) {
+            bool certain = false;
+            for (int i = 0; i < certain_tries_max && !certain; ++i) {
+                certain = ask_for(change);
+                if (!certain) pause_for({}, certain_pause_ms);
+            }
+            ledger_.find(14, certain, "a change of stock has no certain answer", {{}, change.key, {}, change.product});
+        }
     }
 
 private:
@@ -61,7 +68,7 @@ private:
         StockAdjustment change;
         change.product = chosen.at(static_cast<std::size_t>(dice_.between(0, 3)))->id;
         change.delta = dice_.between(1, 50) * (dice_.chance(40) ? -1 : 1);
-        change.key = "s-" + std::to_string(steps_);
+        change.key = "s-" + std::to_string(steps_) + "by" + std::to_string(change.delta);
         if (!ask_for(change) && !ask_for(change)) open_.push_back(change);
     }
 

@@ -38,6 +38,7 @@ bool read_flag(const std::string& flag, const std::string& value, Options& optio
     if (flag == "--kills") return read_number(value, options.kills);
     if (flag == "--round") return read_number(value, options.first_round);
     if (flag == "--round-seconds") return read_number(value, options.round_seconds);
+    if (flag == "--sync-ms") return read_number(value, options.sync_ms) && options.sync_ms > 0;
     if (flag == "--orders") return read_number(value, options.orders);
     if (flag == "--faults") return read_faults(value, options);
     if (flag == "--binary") return !(options.binary = value).empty();

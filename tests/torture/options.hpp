@@ -22,14 +22,15 @@ struct Options {
     int kills = 0;                      // at least so many in the whole run, when given
     std::vector<std::string> faults{};  // names or their beginnings; empty: all
     std::filesystem::path binary{};
-    std::filesystem::path shim{};  // overload: what slows a sync
-    int orders = 100'000;          // restart: on disk
+    std::filesystem::path shim = WAYBILL_SLOW_SYNC;  // overload: what slows a sync
+    int sync_ms = 20;                                // overload: what a sync takes
+    int orders = 100'000;                            // restart: on disk
 };
 
 inline constexpr const char* usage =
     "usage: torture [--set embedded|production] [--minutes N | --seconds N] [--seed S] [--kills N]\n"
     "               [--faults NAME,...] [--round R] [--round-seconds N] [--binary PATH]\n"
-    "       torture overload [--seconds N] [--shim PATH] [--binary PATH]\n"
+    "       torture overload [--seconds N] [--sync-ms N] [--shim PATH] [--binary PATH]\n"
     "       torture restart [--orders N] [--binary PATH]\n";
 
 // Empty when the words make no sense.
