@@ -63,14 +63,6 @@ User without_hash(User user) {
     return user;
 }
 
-std::string hash_of_nobody(const PasswordCost& cost, Clock& clock) {
-    std::array<std::uint8_t, 24> random{};
-    clock.fill_random(random);
-    std::string password;
-    for (const std::uint8_t byte : random) password += static_cast<char>('a' + byte % 26);
-    return hash_password(password, cost, clock);
-}
-
 }  // namespace
 
 Auth::Auth(Options options, Store& store, Clock& clock, Log& log, AccessTokens& access, RefreshTokens& refresh,
@@ -83,7 +75,7 @@ Auth::Auth(Options options, Store& store, Clock& clock, Log& log, AccessTokens& 
       refresh_(refresh),
       sessions_(sessions),
       ids_(clock),
-      absent_user_hash_(hash_of_nobody(options.password_cost, clock)) {
+      absent_user_hash_(make_unmatched_hash(options.password_cost, clock)) {
     options_.password_length_min = std::max<std::size_t>(options_.password_length_min, 1);
 }
 

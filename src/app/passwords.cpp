@@ -101,6 +101,13 @@ bool verify_bcrypt(std::string_view password, const std::string& hash) {
     return same;
 }
 
+std::string phc_string(const PasswordCost& cost, std::span<const std::uint8_t> salt,
+                       std::span<const std::uint8_t> hash) {
+    std::string text{argon2id_prefix};
+    text += std::to_string(cost.memory_kib) + ",t=" + std::to_string(cost.iterations) + ",p=1$";
+    return text + encode_base64(salt) + '$' + encode_base64(hash);
+}
+
 }  // namespace
 
 std::string hash_password(std::string_view password, const PasswordCost& cost, Clock& clock) {
@@ -113,9 +120,16 @@ std::string hash_password(std::string_view password, const PasswordCost& cost, C
                       std::size_t{cost.memory_kib} * 1'024, crypto_pwhash_ALG_ARGON2ID13) != 0) {
         throw std::runtime_error("argon2id found no memory, or its cost is out of range");
     }
-    std::string text{argon2id_prefix};
-    text += std::to_string(cost.memory_kib) + ",t=" + std::to_string(cost.iterations) + ",p=1$";
-    return text + encode_base64(salt) + '$' + encode_base64(hash);
+    return phc_string(cost, salt, hash);
+}
+
+std::string make_unmatched_hash(const PasswordCost& cost, Clock& clock) {
+    start_sodium();
+    std::array<std::uint8_t, crypto_pwhash_SALTBYTES> salt{};
+    clock.fill_random(salt);
+    std::array<std::uint8_t, hash_length> hash{};
+    clock.fill_random(hash);
+    return phc_string(cost, salt, hash);
 }
 
 bool verify_password(std::string_view password, const std::string& hash) {

@@ -17,6 +17,9 @@ struct PasswordCost {
 // About 12 ms and memory_kib of memory: call it on a bounded pool. The salt is the clock's.
 [[nodiscard]] std::string hash_password(std::string_view password, const PasswordCost& cost, Clock& clock);
 
+// The hash of no password: verifying one against it takes as long as against any other of that cost.
+[[nodiscard]] std::string make_unmatched_hash(const PasswordCost& cost, Clock& clock);
+
 // False for anything that is not an argon2id PHC string or a $2a$, $2b$ or $2y$ bcrypt hash.
 [[nodiscard]] bool verify_password(std::string_view password, const std::string& hash);
 

@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <sodium.h>
 #include <stdexcept>
 #include <string>
 
@@ -42,6 +43,15 @@ TEST(Passwords, agree_with_the_reference_implementation) {
 TEST(Passwords, have_a_fresh_salt_each_time) {
     testing::FakeClock clock;
     EXPECT_NE(hash_password("swordfish", cheap, clock), hash_password("swordfish", cheap, clock));
+}
+
+TEST(Passwords, a_hash_of_no_password_is_verified_in_full_and_never_matches) {
+    testing::FakeClock clock;
+    const std::string hash = make_unmatched_hash(cheap, clock);
+    // What libsodium cannot read it does not verify at all.
+    EXPECT_EQ(crypto_pwhash_str_needs_rehash(hash.c_str(), cheap.iterations, cheap.memory_kib * 1'024), 0) << hash;
+    EXPECT_FALSE(verify_password("secret", hash));
+    EXPECT_NE(hash, make_unmatched_hash(cheap, clock));
 }
 
 TEST(Passwords, count_to_their_last_character) {
