@@ -14,21 +14,12 @@ public:
     [[nodiscard]] static long failures();
 };
 
-// The same for operator new, on every thread but those that are exempt.
+// The same for operator new, on every thread.
 class OurMemory {
 public:
     static void fail(long good, long bad);
     static void heal() { fail(0, 0); }
     [[nodiscard]] static long failures();
-
-    // The present thread, while it lives.
-    class Exempt {
-    public:
-        Exempt();
-        ~Exempt();
-        Exempt(const Exempt&) = delete;
-        Exempt& operator=(const Exempt&) = delete;
-    };
 };
 
 }  // namespace waybill::testing

@@ -5,6 +5,7 @@
 #include <iterator>
 #include <set>
 #include <stdexcept>
+#include <utility>
 
 namespace waybill::testing {
 
@@ -88,9 +89,9 @@ bool DiskRecording::covers(const std::filesystem::path& file) const {
     return std::filesystem::weakly_canonical(file.parent_path()) == dir_;
 }
 
-DiskRecording::Stamp DiskRecording::now() const {
-    const std::lock_guard lock(mutex_);
-    return steps_.size();
+void DiskRecording::add(Step step) {
+    steps_.push_back(std::move(step));
+    now_ = steps_.size();
 }
 
 DiskRecording::File DiskRecording::opened(const std::string& name, bool existed) {
@@ -99,7 +100,7 @@ DiskRecording::File DiskRecording::opened(const std::string& name, bool existed)
     const File file = initial_.size();
     initial_.push_back(existed ? read_whole(dir_ / name) : std::string());
     names_.emplace(name, file);
-    steps_.push_back({.kind = Kind::link, .file = file, .bytes = name, .syncs_directory = existed});
+    add({.kind = Kind::link, .file = file, .bytes = name, .syncs_directory = existed});
     return file;
 }
 
@@ -107,29 +108,28 @@ void DiskRecording::removed(const std::string& name, bool syncs_directory) {
     const std::lock_guard lock(mutex_);
     const auto known = names_.find(name);
     if (known == names_.end()) return;
-    steps_.push_back({.kind = Kind::unlink, .file = known->second, .bytes = name, .syncs_directory = syncs_directory});
+    add({.kind = Kind::unlink, .file = known->second, .bytes = name, .syncs_directory = syncs_directory});
     names_.erase(known);
 }
 
 void DiskRecording::written(File file, std::uint64_t at, std::string_view bytes) {
     const std::lock_guard lock(mutex_);
-    steps_.push_back({.kind = Kind::write, .file = file, .at = at, .bytes = std::string(bytes)});
+    add({.kind = Kind::write, .file = file, .at = at, .bytes = std::string(bytes)});
 }
 
 void DiskRecording::truncated(File file, std::uint64_t size) {
     const std::lock_guard lock(mutex_);
-    steps_.push_back({.kind = Kind::truncate, .file = file, .at = size, .bytes = {}});
+    add({.kind = Kind::truncate, .file = file, .at = size, .bytes = {}});
 }
 
 void DiskRecording::synced(File file, Stamp begun, bool syncs_directory) {
     const std::lock_guard lock(mutex_);
-    steps_.push_back(
-        {.kind = Kind::sync, .file = file, .bytes = {}, .begun = begun, .syncs_directory = syncs_directory});
+    add({.kind = Kind::sync, .file = file, .bytes = {}, .begun = begun, .syncs_directory = syncs_directory});
 }
 
 void DiskRecording::sync_failed(File file, Stamp begun) {
     const std::lock_guard lock(mutex_);
-    steps_.push_back({.kind = Kind::failed_sync, .file = file, .bytes = {}, .begun = begun});
+    add({.kind = Kind::failed_sync, .file = file, .bytes = {}, .begun = begun});
 }
 
 std::vector<DiskRecording::Fate> DiskRecording::decide(Stamp at) const {

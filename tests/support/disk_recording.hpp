@@ -18,6 +18,7 @@
 // Shared memory (-shm) holds nothing worth keeping and never outlives a cut.
 #pragma once
 
+#include <atomic>
 #include <cstddef>
 #include <cstdint>
 #include <filesystem>
@@ -43,7 +44,7 @@ public:
     explicit DiskRecording(const std::filesystem::path& dir);
 
     [[nodiscard]] bool covers(const std::filesystem::path& file) const;
-    [[nodiscard]] Stamp now() const;
+    [[nodiscard]] Stamp now() const { return now_; }
 
     // ---- what happens; names are those of files in the directory
 
@@ -79,6 +80,7 @@ private:
     enum class Fate : std::uint8_t { open, certain, doubtful };
     using Dice = std::mt19937_64;
 
+    void add(Step step);
     [[nodiscard]] std::vector<Fate> decide(Stamp at) const;
     [[nodiscard]] std::map<std::string, File> names_after(Stamp at, const std::vector<Fate>& fates, Dice& dice) const;
     [[nodiscard]] std::string content_after(File file, Stamp at, const std::vector<Fate>& fates, Dice& dice) const;
@@ -86,6 +88,7 @@ private:
     const std::filesystem::path dir_;
     mutable std::mutex mutex_;
     std::vector<Step> steps_;
+    std::atomic<Stamp> now_ = 0;         // of its own, so that it can be asked where a lock is held
     std::vector<std::string> initial_;   // content of each file when it was first seen
     std::map<std::string, File> found_;  // names that were there, and certain
     std::map<std::string, File> names_;  // now
