@@ -325,7 +325,7 @@ class Suite(unittest.TestCase):
                     refused = answer.status >= 400 and answer.code() not in EXAMPLE_ENDS
                     self.assertFalse(refused, f"{route} {name}: {answer.status} {answer.body[:200]}")
 
-    def send_example(self, route, value):
+    def send_example(self, route, value, direct=False):
         own_account = route[1].endswith(("/me/password", "logout-all")) or "refreshToken" in str(self.document.operation(route))
         login, user = self.register() if own_account else (None, None)
         path = self.path_of(route).replace("/inventory/nothing", f"/inventory/{MAT}")
@@ -337,12 +337,12 @@ class Suite(unittest.TestCase):
             own = user
         if "refreshToken" in str(self.document.operation(route).get("security")):
             own = cookie(login)
-        return self.client.send(route[0].upper(), path, json.dumps(value), own)
+        return self.client.send(route[0].upper(), path, json.dumps(value), own, direct=direct)
 
     # ---- the schemas of requests and the server's own rules
 
     def test_what_a_schema_refuses_the_server_refuses_and_nothing_else(self):
-        """Each body of the document, changed at one place at a time."""
+        """Each body of the document, changed at one place at a time. Not through the proxy, which loses a null."""
         disagreed = []
         sent = 0
         for route in self.document.routes():
@@ -352,7 +352,7 @@ class Suite(unittest.TestCase):
             schema = content["application/json"]["schema"]
             for body in variations(self.body_of(route)):
                 sent += 1
-                answer = self.send_example(route, body)
+                answer = self.send_example(route, body, direct=True)
                 accepts = answer.status < 400 or answer.code() not in SHAPE_CODES
                 if accepts != self.document.is_valid(schema, body):
                     disagreed.append(f"{route} {json.dumps(body)[:150]}: {answer.status} {answer.body[:150]}")
