@@ -31,6 +31,7 @@ const std::vector<UserId> History::users{UserId{"u0"}, UserId{"u1"}, UserId{"u2"
 
 History History::cut_at(DiskRecording::Stamp at) const {
     History then;
+    then.asks_nobody = asks_nobody;
     then.seeding = cut(seeding, at);
     for (const auto& [id, step] : accounts) then.accounts.emplace(id, cut(step, at));
     for (const auto& [id, story] : orders) {

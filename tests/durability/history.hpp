@@ -65,6 +65,7 @@ struct History {
     static const std::vector<ProductId> products;  // without the shelf
     static const std::vector<UserId> users;        // customers, then the one who changes stock
 
+    bool asks_nobody = false;  // the store itself makes Processed what was placed
     Step seeding;
     std::map<UserId, Step> accounts;
     std::map<OrderId, OrderStory> orders;
