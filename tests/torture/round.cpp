@@ -18,7 +18,11 @@ namespace {
 
 constexpr int status_timeout_ms = 300;
 
+// Nothing for a process that has not become the program yet: until then it counts what is ours.
 long memory_kib(pid_t pid) {
+    std::error_code gone;
+    const auto program = std::filesystem::read_symlink("/proc/" + std::to_string(pid) + "/exe", gone);
+    if (gone || program == std::filesystem::read_symlink("/proc/self/exe", gone)) return 0;
     std::ifstream status("/proc/" + std::to_string(pid) + "/status");
     for (std::string line; std::getline(status, line);) {
         if (line.starts_with("VmHWM:")) return std::atol(line.c_str() + 6);
