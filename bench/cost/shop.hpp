@@ -87,8 +87,9 @@ private:
     const std::string secret_ = "of this bench only, it guards nothing";
     AccessTokens access_{{.secret = secret_}, clock_};
     RefreshTokens refresh_{secret_};
+    ResetTokens reset_{secret_};
     SessionGuard sessions_{{}, *store_, clock_};
-    Auth auth_{{}, *store_, clock_, *log_, access_, refresh_, sessions_};
+    Auth auth_{{}, *store_, clock_, *log_, access_, refresh_, reset_, sessions_};
     OrderIntake intake_{{}, *store_, clock_, *log_, metrics_, signal_};
     Ordering ordering_{{}, intake_, *store_, *cache_, clock_, metrics_, signal_};
     Catalogue catalogue_{{}, *store_, *cache_, clock_, metrics_};

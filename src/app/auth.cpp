@@ -66,13 +66,14 @@ User without_hash(User user) {
 }  // namespace
 
 Auth::Auth(Options options, Store& store, Clock& clock, Log& log, AccessTokens& access, RefreshTokens& refresh,
-           SessionGuard& sessions)
+           ResetTokens& reset, SessionGuard& sessions)
     : options_(options),
       store_(store),
       clock_(clock),
       log_(log),
       access_(access),
       refresh_(refresh),
+      reset_(reset),
       sessions_(sessions),
       ids_(clock),
       absent_user_hash_(make_unmatched_hash(options.password_cost, clock)) {
@@ -229,6 +230,28 @@ Result<void> Auth::change_password(const Caller& caller, std::string_view curren
         caller.user_id, hash_password(replacement, options_.password_cost, clock_), caller.session_id);
     if (!revoked) return fail(revoked.error());
     sessions_.forget(*revoked);
+    return {};
+}
+
+Result<void> Auth::forgot_password(std::string_view email) {
+    const auto normalized = normalize_email(email);
+    std::vector<FieldProblem> problems;
+    check_email(normalized, problems);
+    if (!problems.empty()) return invalid_fields(std::move(problems));
+    return store_.open_password_reset(ids_.make_reset_id(), *normalized, options_.reset_lifetime);
+}
+
+Result<void> Auth::reset_password(std::string_view token, std::string_view password) {
+    std::vector<FieldProblem> problems;
+    check_password("/password", password, options_.password_length_min, problems);
+    if (!problems.empty()) return invalid_fields(std::move(problems));
+
+    const auto id = reset_.verify(token);
+    if (!id) return fail(ErrorCode::reset_invalid, "This link is not valid any more; ask for a new one.");
+    const auto revoked = store_.reset_password(*id, hash_password(password, options_.password_cost, clock_));
+    if (!revoked) return fail(revoked.error());
+    sessions_.forget(*revoked);
+    log_.write(LogLevel::info, "password-reset", {{"reset_id", id->text}});
     return {};
 }
 

@@ -42,9 +42,10 @@ public:
         Milliseconds refresh_grace{10'000};
         std::size_t password_length_min = 6;
         PasswordCost password_cost{};
+        Milliseconds reset_lifetime{1'800'000};
     };
     Auth(Options options, Store& store, Clock& clock, Log& log, AccessTokens& access, RefreshTokens& refresh,
-         SessionGuard& sessions);
+         ResetTokens& reset, SessionGuard& sessions);
 
     // Errors: validation_failed (fields /email, /password, /name), email_taken.
     [[nodiscard]] Result<Login> register_user(const Registration& registration);
@@ -71,6 +72,14 @@ public:
     [[nodiscard]] Result<void> change_password(const Caller& caller, std::string_view current,
                                                std::string_view replacement);
 
+    // Opens a reset, which is mailed, where there is an account. The same work, and no error, where
+    // there is none. Errors: validation_failed (field /email).
+    [[nodiscard]] Result<void> forgot_password(std::string_view email);
+
+    // Revokes every session. The token counts once. Errors: reset_invalid, validation_failed (field
+    // /password).
+    [[nodiscard]] Result<void> reset_password(std::string_view token, std::string_view password);
+
     // Signature, claims and session of an access token. `check_access_now` never blocks and is empty
     // when only the store can tell. Errors: token_invalid, token_expired, unavailable.
     [[nodiscard]] std::optional<Result<Caller>> check_access_now(std::string_view token);
@@ -89,6 +98,7 @@ private:
     Log& log_;
     AccessTokens& access_;
     RefreshTokens& refresh_;
+    ResetTokens& reset_;
     SessionGuard& sessions_;
     IdMaker ids_;
     std::string absent_user_hash_;  // verified against when no account matches, for equal time

@@ -23,6 +23,7 @@ std::string make_hex_id(Clock& clock) {
 
 OrderId IdMaker::make_order_id() { return OrderId{make_uuid(clock_)}; }
 SessionId IdMaker::make_session_id() { return SessionId{make_uuid(clock_)}; }
+ResetId IdMaker::make_reset_id() { return ResetId{make_uuid(clock_)}; }
 UserId IdMaker::make_user_id() { return UserId{make_hex_id(clock_)}; }
 ProductId IdMaker::make_product_id() { return ProductId{make_hex_id(clock_)}; }
 

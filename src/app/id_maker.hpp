@@ -2,6 +2,7 @@
 #pragma once
 
 #include "domain/ids.hpp"
+#include "domain/password_reset.hpp"
 #include "ports/clock.hpp"
 
 namespace waybill {
@@ -11,6 +12,7 @@ public:
     explicit IdMaker(Clock& clock) : clock_(clock) {}
     [[nodiscard]] OrderId make_order_id();
     [[nodiscard]] SessionId make_session_id();
+    [[nodiscard]] ResetId make_reset_id();
     [[nodiscard]] UserId make_user_id();
     [[nodiscard]] ProductId make_product_id();
 

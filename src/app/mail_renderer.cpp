@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <array>
 #include <atomic>
+#include <chrono>
 #include <stdexcept>
 
 #include "app/mime.hpp"
@@ -44,7 +45,7 @@ private:
     mutable mustache::mustache parsed_;
 };
 
-struct StateTemplates {
+struct MailWords {
     Template subject;
     Template text;
     Template html;
@@ -63,10 +64,9 @@ Template make_template(const std::string& name, const MailTemplates& overrides) 
     }
 }
 
-StateTemplates make_state_templates(OrderStatus state, const MailTemplates& overrides) {
-    const std::string word = word_of(state);
-    return {make_template(word + ".subject", overrides), make_template(word + ".txt", overrides),
-            make_template(word + ".html", overrides)};
+MailWords make_words(const std::string& mail, const MailTemplates& overrides) {
+    return {make_template(mail + ".subject", overrides), make_template(mail + ".txt", overrides),
+            make_template(mail + ".html", overrides)};
 }
 
 void check_names(const MailTemplates& overrides) {
@@ -126,10 +126,11 @@ void require_plain_address(const std::string& address, const char* what) {
 
 class MailRenderer::State {
 public:
-    State(Options options, const MailTemplates& overrides) : options_(std::move(options)) {
+    State(Options options, const MailTemplates& overrides)
+        : options_(std::move(options)), reset_words_(make_words("password-reset", overrides)) {
         check_names(overrides);
         require_plain_address(options_.from, "the mail sender");
-        for (const OrderStatus state : mailed_states) templates_.emplace(state, make_state_templates(state, overrides));
+        for (const OrderStatus state : mailed_states) words_.emplace(state, make_words(word_of(state), overrides));
     }
 
     Mail render(const Order& order, const std::string& to) const {
@@ -137,23 +138,42 @@ public:
         if (!is_valid_id(order.id.text)) throw std::logic_error("a mail for an order without a valid id");
         require_plain_address(to, "the mail recipient");
 
-        const StateTemplates& templates = templates_.at(order.status);
-        const mustache::data values = order_values(order, options_);
-        Mail mail;
-        mail.identity = order.id.text + "-" + word_of(order.status);
+        std::string identity = order.id.text + "-" + word_of(order.status);
 #ifdef WAYBILL_MUTANT_RANDOM_MESSAGE_ID
         static std::atomic<unsigned> mails_made{0};
-        mail.identity += "-" + std::to_string(++mails_made);
+        identity += "-" + std::to_string(++mails_made);
 #endif
-        mail.from = options_.from;
-        mail.to = to;
-        mail.date = *order.finished_at;
-        mail.raw = headers(mail, templates.subject.render(values)) +
-                   multipart(mail.identity, templates.text.render(values), templates.html.render(values));
-        return mail;
+        return make(std::move(identity), to, *order.finished_at, words_.at(order.status),
+                    order_values(order, options_));
+    }
+
+    Mail render(const ResetMail& reset, const std::string& token) const {
+        if (!is_valid_id(reset.id.text)) throw std::logic_error("a mail for a reset without a valid id");
+        require_plain_address(reset.to, "the mail recipient");
+        mustache::data values;
+        values.set("shopName", mime::clean_text(options_.shop_name));
+        values.set("token", token);
+        const std::string& url = options_.password_reset_url;
+        values.set("link", url.empty() ? mustache::data(false) : mustache::data(mime::clean_text(url) + token));
+        values.set("minutes",
+                   std::to_string(
+                       std::chrono::duration_cast<std::chrono::minutes>(reset.expires_at - reset.created_at).count()));
+        return make("reset-" + reset.id.text, reset.to, reset.created_at, reset_words_, values);
     }
 
 private:
+    Mail make(std::string identity, std::string to, TimePoint date, const MailWords& words,
+              const mustache::data& values) const {
+        Mail mail;
+        mail.identity = std::move(identity);
+        mail.from = options_.from;
+        mail.to = std::move(to);
+        mail.date = date;
+        mail.raw = headers(mail, words.subject.render(values)) +
+                   multipart(mail.identity, words.text.render(values), words.html.render(values));
+        return mail;
+    }
+
     std::string headers(const Mail& mail, const std::string& subject) const {
         std::string out = mime::address_header("From", options_.shop_name, mail.from);
         out += mime::address_header("To", "", mail.to);
@@ -166,7 +186,8 @@ private:
     }
 
     Options options_;
-    std::map<OrderStatus, StateTemplates> templates_;
+    std::map<OrderStatus, MailWords> words_;
+    MailWords reset_words_;
 };
 
 MailRenderer::MailRenderer(Options options, const MailTemplates& overrides)
@@ -175,5 +196,9 @@ MailRenderer::MailRenderer(Options options, const MailTemplates& overrides)
 MailRenderer::~MailRenderer() = default;
 
 Mail MailRenderer::render(const Order& order, const std::string& to) const { return state_->render(order, to); }
+
+Mail MailRenderer::render(const ResetMail& reset, const std::string& token) const {
+    return state_->render(reset, token);
+}
 
 }  // namespace waybill

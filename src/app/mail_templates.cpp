@@ -1,5 +1,6 @@
 // The built-in words of the mails. Names: shopName, orderId, status, items (productId, name,
-// quantity, unitPrice, lineTotal), total, currency, location, reason (absent when empty).
+// quantity, unitPrice, lineTotal), total, currency, location, reason (absent when empty). Those of
+// password-reset: shopName, token, link (absent without --password-reset-url), minutes.
 #include "app/mail_renderer.hpp"
 
 namespace waybill {
@@ -24,7 +25,7 @@ constexpr std::string_view html_start = R"(<!DOCTYPE html>
 <head>
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1">
-<title>Your Order {{status}}: {{orderId}}</title>
+<title>{{shopName}}</title>
 </head>
 <body style="margin:0;padding:16px;background:#f4f4f5;color:#18181b;font:16px/1.5 -apple-system,'Segoe UI',Roboto,Helvetica,Arial,sans-serif">
 <div style="max-width:560px;margin:0 auto;padding:24px;background:#ffffff;border-radius:8px">
@@ -70,6 +71,33 @@ constexpr Words cancelled_words{"Your order is cancelled",
                                 "your order at {{shopName}} has been cancelled, as requested.", "Reason: {{reason}}",
                                 "We hope to see you again."};
 
+constexpr std::string_view reset_text = R"(Hello,
+
+somebody asked for a new password for your account at {{shopName}}. If it was you, use this within {{minutes}} minutes:
+
+{{#link}}
+{{link}}
+{{/link}}
+{{^link}}
+{{token}}
+{{/link}}
+
+If it was not you, there is nothing to do: your password stays as it is.
+{{shopName}}
+)";
+
+constexpr std::string_view reset_html =
+    R"(<h1 style="margin:0 0 16px;font-size:22px;line-height:1.3">A new password</h1>
+<p style="margin:0 0 16px">Hello,<br>somebody asked for a new password for your account at {{shopName}}. If it was you, use this within {{minutes}} minutes:</p>
+{{#link}}
+<p style="margin:0 0 16px"><a href="{{link}}" style="display:inline-block;padding:12px 20px;background:#18181b;color:#ffffff;border-radius:6px;text-decoration:none">Choose a new password</a></p>
+{{/link}}
+{{^link}}
+<p style="margin:0 0 16px;font-family:monospace;word-break:break-all">{{token}}</p>
+{{/link}}
+<p style="margin:0">If it was not you, there is nothing to do: your password stays as it is.<br>{{shopName}}</p>
+)";
+
 std::string text_of(const Words& words) {
     std::string out = "Hello,\n\n";
     out.append(words.opening).append("\n\n");
@@ -101,6 +129,9 @@ MailTemplates make_templates() {
     add("processed", processed_words);
     add("failed", failed_words);
     add("cancelled", cancelled_words);
+    templates.emplace("password-reset.subject", "A new password for {{shopName}}");
+    templates.emplace("password-reset.txt", reset_text);
+    templates.emplace("password-reset.html", std::string(html_start).append(reset_html).append(html_end));
     return templates;
 }
 

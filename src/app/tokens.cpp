@@ -271,6 +271,7 @@ namespace {
 constexpr std::size_t generation_length = 4;
 constexpr std::size_t refresh_bytes_max = 1 + id_length_max + generation_length + std::tuple_size_v<Mac>;
 constexpr std::size_t refresh_token_length_max = (refresh_bytes_max + 2) / 3 * 4;
+constexpr std::size_t reset_token_length_max = (id_length_max + std::tuple_size_v<Mac> + 2) / 3 * 4;
 
 std::string write_refresh_body(const SessionId& family, std::uint32_t generation) {
     std::string body(1, static_cast<char>(family.text.size()));
@@ -314,6 +315,24 @@ std::optional<RefreshClaim> RefreshTokens::verify(std::string_view token) const 
     const std::string_view mac = std::string_view{*bytes}.substr(body_length);
     if (!equal_in_constant_time(mac, as_text(refresh_mac(secret_, body)))) return std::nullopt;
     return read_refresh_body(body);
+}
+
+ResetTokens::ResetTokens(std::string_view secret) : secret_(derive_key(secret, "waybill reset v1")) {}
+
+std::string ResetTokens::make(const ResetId& id) const {
+    if (!is_valid_id(id.text)) throw std::logic_error("a reset token needs the id of its reset");
+    return encode_base64url(id.text + std::string(as_text(hmac_sha256(secret_, id.text))));
+}
+
+std::optional<ResetId> ResetTokens::verify(std::string_view token) const {
+    if (token.size() > reset_token_length_max) return std::nullopt;
+    const auto bytes = decode_base64url(token);
+    if (!bytes || bytes->size() <= std::tuple_size_v<Mac>) return std::nullopt;
+    const std::size_t id_length = bytes->size() - std::tuple_size_v<Mac>;
+    const std::string id = bytes->substr(0, id_length);
+    const std::string_view mac = std::string_view{*bytes}.substr(id_length);
+    if (!equal_in_constant_time(mac, as_text(hmac_sha256(secret_, id)))) return std::nullopt;
+    return ResetId{id};
 }
 
 }  // namespace waybill

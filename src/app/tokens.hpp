@@ -1,4 +1,4 @@
-// The two tokens of a login.
+// The two tokens of a login, and the one of a forgotten password.
 //
 // Access tokens are JWTs (RFC 7519) signed with HS256 and nothing else; header and claims must be
 // exactly ours. Refresh tokens are opaque: family, generation and an HMAC-SHA-256 over both, so the
@@ -12,6 +12,7 @@
 #include <string_view>
 
 #include "domain/error.hpp"
+#include "domain/password_reset.hpp"
 #include "domain/user.hpp"
 #include "ports/clock.hpp"
 
@@ -59,6 +60,20 @@ public:
 
     // Empty when the token is not one of ours. Compares in constant time.
     [[nodiscard]] std::optional<RefreshClaim> verify(std::string_view token) const;
+
+private:
+    std::string secret_;
+};
+
+// What a mail about a forgotten password carries: the id of the reset and an HMAC-SHA-256 over it, so
+// the store keeps no token, not even a hash of one. Thread-safe.
+class ResetTokens {
+public:
+    explicit ResetTokens(std::string_view secret);
+    [[nodiscard]] std::string make(const ResetId& id) const;
+
+    // Empty when the token is not one of ours. Compares in constant time.
+    [[nodiscard]] std::optional<ResetId> verify(std::string_view token) const;
 
 private:
     std::string secret_;

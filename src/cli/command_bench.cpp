@@ -154,8 +154,9 @@ Result<Shop> prepare_shop(const Config& config, Clock& clock, Log& log) {
     options.secret = *secret;
     AccessTokens access(options, clock);
     RefreshTokens refresh(*secret);
+    ResetTokens reset(*secret);
     SessionGuard sessions({}, **store, clock);
-    Auth auth(config.auth, **store, clock, log, access, refresh, sessions);
+    Auth auth(config.auth, **store, clock, log, access, refresh, reset, sessions);
     Shop shop;
     for (const SeedProduct& seed : seeds) shop.products.push_back(seed.product.id);
     for (std::size_t i = 0; i < customers_count; ++i) {

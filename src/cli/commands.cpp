@@ -74,8 +74,9 @@ Result<void> create_user(const CommandContext& context, Store& store, const NewU
     options.secret = *secret;
     AccessTokens access(options, context.clock);
     RefreshTokens refresh(*secret);
+    ResetTokens reset(*secret);
     SessionGuard sessions({}, store, context.clock);
-    Auth auth(config.auth, store, context.clock, context.log, access, refresh, sessions);
+    Auth auth(config.auth, store, context.clock, context.log, access, refresh, reset, sessions);
     const auto created =
         auth.create_user({.email = user.email, .password = read_password(), .name = user.name, .agent = {}},
                          user.admin ? Role::admin : Role::customer);

@@ -64,6 +64,13 @@ Result<void> read_default_location(Config& config, std::string_view text) {
     return {};
 }
 
+Result<void> read_password_reset_url(Config& config, std::string_view text) {
+    if (!text.empty() && !text.starts_with("https://") && !text.starts_with("http://"))
+        return fail(ErrorCode::validation_failed, "needs a URL that starts with https:// or http://");
+    config.mail.password_reset_url = text;
+    return {};
+}
+
 Result<void> read_mail_from(Config& config, std::string_view text) {
     const auto address = normalize_email(text);
     if (!address) return fail(ErrorCode::validation_failed, "needs a mail address");
@@ -189,8 +196,10 @@ const std::vector<Setting> embedded{
     {"mail-from", "orders@localhost.localdomain", "ADDRESS", "sender of every mail", S::mail, read_mail_from},
     {"shop-name", "Waybill", "NAME", "how the shop calls itself in mails", S::mail,
      [](Config& c, Text t) { c.mail.shop_name = t; return Result<void>{}; }},
-    {"mail-templates", "", "FOLDER", "your own <state>.subject, .txt and .html files (processed, failed, cancelled)", S::mail,
+    {"mail-templates", "", "FOLDER", "your own <mail>.subject, .txt and .html files (processed, failed, cancelled, password-reset)", S::mail,
      [](Config& c, Text t) { c.mail_templates = t; return Result<void>{}; }},
+    {"password-reset-url", "", "URL", "your page for a new password, in the mail with the token after it; without it the mail shows the token", S::mail,
+     read_password_reset_url},
     {"mail-deadline", "24h", "TIME", "a mail that is not sent by then becomes a dead letter", S::mail,
      [](Config& c, Text t) { return store_positive(t, c.work.mail_deadline); }},
     {"mail-keep", "30d", "TIME", "how long files in the mail folder are kept", S::mail,

@@ -9,12 +9,14 @@
 #include "app/processing.hpp"
 #include "cli/parts.hpp"
 #include "worker/periodic.hpp"
+#include "worker/reset_mails.hpp"
 
 namespace waybill::cli {
 
 namespace {
 
 constexpr Milliseconds freshness_interval{1'000};
+constexpr Milliseconds reset_mail_interval{500};
 constexpr Milliseconds server_drain_max{6'000};
 constexpr Milliseconds worker_drain_max{8'000};
 constexpr Milliseconds consumer_drain_max{5'000};  // calls of the queue may come on top
@@ -55,6 +57,7 @@ struct Application::Parts {
           fulfilment(make_fulfilment(config, clock, log)),
           access(access_options(config, secret), clock),
           refresh(secret),
+          reset(secret),
           renderer(config.mail, templates) {}
 
     static AccessTokens::Options access_options(const Config& config, const std::string& secret) {
@@ -78,8 +81,9 @@ struct Application::Parts {
 
     AccessTokens access;
     RefreshTokens refresh;
+    ResetTokens reset;
     SessionGuard sessions{{}, *store, clock};
-    Auth auth{config.auth, *store, clock, log, access, refresh, sessions};
+    Auth auth{config.auth, *store, clock, log, access, refresh, reset, sessions};
     OrderIntake intake{config.intake, *store, clock, log, metrics, signal};
     Ordering ordering{config.ordering, intake, *store, *memory.cache, clock, metrics, signal};
     Catalogue catalogue{config.catalogue, *store, *memory.cache, clock, metrics};
@@ -90,6 +94,8 @@ struct Application::Parts {
     std::unique_ptr<worker::Relay> relay;
     std::unique_ptr<worker::QueueConsumer> consumer;
     worker::WorkLoop mails{WorkKind::send_mail, config.work_loop, processing, *store, clock, log, metrics, signal};
+
+    worker::ResetMails reset_mails{{}, *store, *mailer, renderer, reset, log, metrics};
 
     std::atomic<bool> draining{false};
     http::Services services{auth,  ordering, catalogue, operations,  memory.limits(),
@@ -189,6 +195,8 @@ void Application::Parts::start_workers() {
             orders->run(stop, worker_drain_max);
         }
     });
+    periodics.push_back(std::make_unique<worker::Periodic>(
+        "reset-mails", reset_mail_interval, [this] { reset_mails.step(); }, log));
     mail_thread = std::jthread([this](const std::stop_token& stop) { mails.run(stop, worker_drain_max); });
 }
 

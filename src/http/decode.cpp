@@ -112,6 +112,19 @@ Decoded<PasswordChange> decode_password_change(const Request& request) {
     });
 }
 
+Decoded<std::string> decode_forgotten_password(const Request& request) {
+    return decode(request, [](BodyReader& body, BodyProblems&) { return body.required_string("email"); });
+}
+
+Decoded<PasswordReset> decode_password_reset(const Request& request) {
+    return decode(request, [](BodyReader& body, BodyProblems&) {
+        PasswordReset reset;
+        reset.token = body.required_string("token");
+        reset.password = body.required_string("password");
+        return reset;
+    });
+}
+
 Decoded<OrderRequest> decode_order_request(const Request& request, const Currency& currency) {
     return decode(request, [&](BodyReader& body, BodyProblems& problems) {
         OrderRequest order;

@@ -34,6 +34,11 @@ struct PasswordChange {
     std::string replacement;
 };
 
+struct PasswordReset {
+    std::string token;
+    std::string password;
+};
+
 struct StockAdjustment {
     std::int64_t delta = 0;
     std::string reason;
@@ -46,6 +51,8 @@ inline constexpr std::size_t stock_reason_length_max = 200;  // code points
 [[nodiscard]] Decoded<Registration> decode_registration(const Request& request);
 [[nodiscard]] Decoded<Credentials> decode_credentials(const Request& request);
 [[nodiscard]] Decoded<PasswordChange> decode_password_change(const Request& request);
+[[nodiscard]] Decoded<std::string> decode_forgotten_password(const Request& request);  // the address
+[[nodiscard]] Decoded<PasswordReset> decode_password_reset(const Request& request);
 
 // Without the idempotency key. `name` and `price` of an item may be anything and are not read.
 [[nodiscard]] Decoded<OrderRequest> decode_order_request(const Request& request, const Currency& currency);

@@ -1,4 +1,4 @@
-// Counts failed logins and registrations: for one account and address, and for one address. Tokens
+// Counts failed logins, registrations and password resets: for one account and address, and for one address. Tokens
 // are taken before the password is looked at and given back when nothing has failed, so that a burst
 // of guesses cannot outrun the count.
 #pragma once

@@ -23,6 +23,13 @@ Response login_response(const Services& services, const Request& request, int st
     return response;
 }
 
+// Says nothing more, whatever was found.
+Response accepted() {
+    Response response = no_content();
+    response.status = 202;
+    return response;
+}
+
 Response cleared_response(const Services& services, const Request& request) {
     Response response = no_content();
     response.with("Set-Cookie", clear_refresh_cookie(request, services.edge));
@@ -133,6 +140,36 @@ Response change_password(const Services& services, const Exchange& exchange) {
     return done ? no_content() : problem(exchange.request, done.error());
 }
 
+// POST /auth/forgot-password. Every one counts: neither answer nor count may tell who has an account.
+Response forget_password(const Services& services, const Exchange& exchange) {
+    const Request& request = exchange.request;
+    const auto email = decode_forgotten_password(request);
+    if (!email) return email.error();
+
+    LoginLimit limit(services, request, *email);
+    if (auto refusal = limit.charge()) return std::move(*refusal);
+    const Result<void> done = services.auth.forgot_password(*email);
+    if (!done) limit.give_back();
+    Response response = done ? accepted() : problem(request, done.error());
+    limit.stamp(response);
+    return response;
+}
+
+// POST /auth/reset-password. Only tokens that are not valid count, for the address they come from.
+Response reset_password(const Services& services, const Exchange& exchange) {
+    const Request& request = exchange.request;
+    const auto reset = decode_password_reset(request);
+    if (!reset) return reset.error();
+
+    LoginLimit limit(services, request, "");
+    if (auto refusal = limit.charge()) return std::move(*refusal);
+    const Result<void> done = services.auth.reset_password(reset->token, reset->password);
+    if (done || done.error().code != ErrorCode::reset_invalid) limit.give_back();
+    Response response = done ? no_content() : problem(request, done.error());
+    limit.stamp(response);
+    return response;
+}
+
 constexpr Route rows[] = {
     {Method::post, "/auth/register", Access::anyone, LimitClass::auth, Runs::as_hashing, register_user},
     {Method::post, "/auth/login", Access::anyone, LimitClass::auth, Runs::as_hashing, log_in},
@@ -142,6 +179,8 @@ constexpr Route rows[] = {
     {Method::post, "/auth/logout-all", Access::user, LimitClass::api, Runs::as_store_write, log_out_all},
     {Method::get, "/auth/sessions", Access::user, LimitClass::api, Runs::as_store_read, list_sessions},
     {Method::del, "/auth/sessions/{id}", Access::user, LimitClass::api, Runs::as_store_write, revoke_session},
+    {Method::post, "/auth/forgot-password", Access::anyone, LimitClass::auth, Runs::as_store_write, forget_password},
+    {Method::post, "/auth/reset-password", Access::anyone, LimitClass::auth, Runs::as_hashing, reset_password},
     {Method::get, "/me", Access::user, LimitClass::api, Runs::as_store_read, get_user},
     {Method::post, "/me/password", Access::user, LimitClass::api, Runs::as_hashing, change_password},
 };

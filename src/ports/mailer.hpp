@@ -12,7 +12,7 @@ namespace waybill {
 // Copies of a mail are identical, byte for byte: everything in `raw` derives from `identity` and
 // from the order as it is stored.
 struct Mail {
-    std::string identity;  // "<order id>-<state>", [A-Za-z0-9_-] only
+    std::string identity;  // "<order id>-<state>" or "reset-<id>", [A-Za-z0-9_-] only
     std::string from;
     std::string to;
     std::string raw;   // RFC 5322 message with CRLF line ends

@@ -18,6 +18,7 @@
 #include <vector>
 
 #include "domain/error.hpp"
+#include "domain/password_reset.hpp"
 #include "ports/store_types.hpp"
 
 namespace waybill {
@@ -121,6 +122,26 @@ public:
     // Sessions revoked within `back` of the store's present time.
     [[nodiscard]] virtual Result<std::vector<SessionId>> list_revoked_sessions(Milliseconds back) = 0;
 
+    // ---- forgotten passwords
+
+    // Writes one row whatever the address, so that neither answer nor time tells whether there is an
+    // account. Where there is one, and fewer than password_resets_open_max of it are open, a mail is
+    // due at once. A repeat with the same id changes nothing.
+    [[nodiscard]] virtual Result<void> open_password_reset(const ResetId& id, const std::string& email,
+                                                           Milliseconds lifetime) = 0;
+
+    // New hash, every session of the account revoked and every reset of it used up, in one commit;
+    // returns the revoked sessions. Errors: reset_invalid (unknown, used or expired).
+    [[nodiscard]] virtual Result<std::vector<SessionId>> reset_password(const ResetId& id,
+                                                                        const std::string& new_hash) = 0;
+
+    // Mails that are due, or were claimed and left alone for `lease`, of resets that can still be
+    // used. Longest waiting first.
+    [[nodiscard]] virtual Result<std::vector<ResetMail>> claim_reset_mails(std::size_t max, Milliseconds lease) = 0;
+
+    // What somebody else has claimed since is left alone.
+    [[nodiscard]] virtual Result<void> settle_reset_mails(std::span<const ResetMailSettlement> settlements) = 0;
+
     // ---- catalogue and stock
 
     // Every write raises the catalogue version in its commit. Errors of update: not_found.
@@ -154,5 +175,6 @@ public:
 };
 
 inline constexpr std::size_t sessions_listed_max = 100;
+inline constexpr std::size_t password_resets_open_max = 5;
 
 }  // namespace waybill

@@ -148,7 +148,8 @@ struct SweepCounts {
     std::int64_t idempotency_records = 0;
     std::int64_t sessions = 0;
     std::int64_t dead_letters = 0;
-    [[nodiscard]] std::int64_t total() const { return idempotency_records + sessions + dead_letters; }
+    std::int64_t password_resets = 0;
+    [[nodiscard]] std::int64_t total() const { return idempotency_records + sessions + dead_letters + password_resets; }
 };
 
 struct RotatedSession {

@@ -7,7 +7,7 @@ namespace waybill::worker {
 namespace {
 
 bool is_full(const SweepCounts& batch, std::size_t batch_max) {
-    return std::max({batch.idempotency_records, batch.sessions, batch.dead_letters}) >=
+    return std::max({batch.idempotency_records, batch.sessions, batch.dead_letters, batch.password_resets}) >=
            static_cast<std::int64_t>(batch_max);
 }
 
@@ -15,6 +15,7 @@ void add(SweepCounts& total, const SweepCounts& batch) {
     total.idempotency_records += batch.idempotency_records;
     total.sessions += batch.sessions;
     total.dead_letters += batch.dead_letters;
+    total.password_resets += batch.password_resets;
 }
 
 }  // namespace
@@ -34,7 +35,8 @@ SweepCounts sweep(Store& store, const JanitorOptions& options, Log& log) {
         log.write(LogLevel::info, "swept",
                   {{"idempotency_records", std::to_string(total.idempotency_records)},
                    {"sessions", std::to_string(total.sessions)},
-                   {"dead_letters", std::to_string(total.dead_letters)}});
+                   {"dead_letters", std::to_string(total.dead_letters)},
+                   {"password_resets", std::to_string(total.password_resets)}});
     }
     return total;
 }

@@ -106,6 +106,16 @@ class Suite(unittest.TestCase):
         _, user = self.register()
         self.expect(204, "POST", f"{V1}/auth/logout-all", headers=user)
 
+    def test_forgotten_passwords(self):
+        self.register()
+        known, unknown = ({"email": address} for address in (self.email, "nobody@example.com"))
+        self.expect(202, "POST", f"{V1}/auth/forgot-password", known)
+        self.expect(202, "POST", f"{V1}/auth/forgot-password", unknown)
+        new = {"token": self.shop.await_reset_token(), "password": "another secret"}
+        self.expect(204, "POST", f"{V1}/auth/reset-password", new)
+        self.expect(401, "POST", f"{V1}/auth/reset-password", new, code="reset-invalid")
+        self.expect(200, "POST", f"{V1}/auth/login", {"email": self.email, "password": "another secret"})
+
     # ---- orders
 
     def test_orders(self):
@@ -289,6 +299,9 @@ class Suite(unittest.TestCase):
             if route[1].endswith(("logout-all", "/me/password")):
                 own = bearer(login)
             requests[route] = (path, self.body_of(route), own)
+        client.send("POST", f"{V1}/auth/forgot-password", {"email": account["email"]})
+        reset = {"token": shop.await_reset_token(), "password": "another secret"}
+        requests["post", f"{V1}/auth/reset-password"] = (f"{V1}/auth/reset-password", reset, {})
         requests["post", f"{V1}/auth/login"] = (f"{V1}/auth/login", account, {})
         return order, requests
 

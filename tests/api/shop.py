@@ -1,4 +1,5 @@
 """Servers to test, and a client that holds every answer against the document."""
+import email
 import http.client
 import json
 import os
@@ -177,8 +178,11 @@ class Shop:
         with sqlite3.connect(self.folder / "waybill.db", timeout=READY_SECONDS) as db:
             db.execute("INSERT INTO dead_letters VALUES (?, 0, 'an-order', 'out of attempts', 6, 0, 1, '')", (letter_id,))
 
-    def mails(self, prefix):
-        return sorted(self.folder.glob(f"mail/*/{prefix}*.eml"))
+    def await_reset_token(self):
+        """The token of the first mail about a forgotten password: a line of its own."""
+        path = eventually(lambda: next(self.folder.glob("mail/*/reset-*.eml"), None), "a mail")
+        text = email.message_from_bytes(path.read_bytes()).get_payload(0).get_payload(decode=True).decode()
+        return max((line for line in text.splitlines() if " " not in line), key=len)
 
 
 def bearer(login):

@@ -75,6 +75,16 @@ public:
     [[nodiscard]] Result<void> revoke_session(const UserId&, const SessionId&) override { return absent(); }
     [[nodiscard]] Result<std::vector<SessionId>> revoke_sessions(const UserId&) override { return absent(); }
     [[nodiscard]] Result<std::vector<SessionId>> list_revoked_sessions(Milliseconds) override { return absent(); }
+    [[nodiscard]] Result<void> open_password_reset(const ResetId&, const std::string&, Milliseconds) override {
+        return absent();
+    }
+    [[nodiscard]] Result<std::vector<SessionId>> reset_password(const ResetId&, const std::string&) override {
+        return absent();
+    }
+    [[nodiscard]] Result<std::vector<ResetMail>> claim_reset_mails(std::size_t, Milliseconds) override {
+        return absent();
+    }
+    [[nodiscard]] Result<void> settle_reset_mails(std::span<const ResetMailSettlement>) override { return absent(); }
 
 private:
     static std::unexpected<Error> absent() { return fail(ErrorCode::internal, "This is not simulated."); }

@@ -27,7 +27,7 @@ public:
 
     // Lets the next `calls` calls of `method` fail. The methods that can: ping, place_orders,
     // claim_work, mark_sent, return_unsent, settle_orders, settle_mails, retry_at, extend, find_session,
-    // list_revoked_sessions, catalogue_version, find_product.
+    // list_revoked_sessions, catalogue_version, find_product, and those of password resets.
     void fail_next(std::string_view method, std::size_t calls, Failure failure = Failure::before) {
         const std::lock_guard lock(mutex_);
         plans_[std::string(method)] = {calls, failure};
@@ -142,6 +142,20 @@ public:
     }
     [[nodiscard]] Result<std::vector<SessionId>> revoke_sessions(const UserId& user_id) override {
         return store_.revoke_sessions(user_id);
+    }
+    [[nodiscard]] Result<void> open_password_reset(const ResetId& id, const std::string& email,
+                                                   Milliseconds lifetime) override {
+        return one("open_password_reset", [&] { return store_.open_password_reset(id, email, lifetime); });
+    }
+    [[nodiscard]] Result<std::vector<SessionId>> reset_password(const ResetId& id,
+                                                                const std::string& new_hash) override {
+        return one("reset_password", [&] { return store_.reset_password(id, new_hash); });
+    }
+    [[nodiscard]] Result<std::vector<ResetMail>> claim_reset_mails(std::size_t max, Milliseconds lease) override {
+        return one("claim_reset_mails", [&] { return store_.claim_reset_mails(max, lease); });
+    }
+    [[nodiscard]] Result<void> settle_reset_mails(std::span<const ResetMailSettlement> settlements) override {
+        return one("settle_reset_mails", [&] { return store_.settle_reset_mails(settlements); });
     }
     [[nodiscard]] Result<CatalogueWrite> create_product(const Product& product) override {
         return store_.create_product(product);

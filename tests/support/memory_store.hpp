@@ -65,6 +65,12 @@ public:
     [[nodiscard]] Result<void> revoke_session(const UserId& user_id, const SessionId& id) override;
     [[nodiscard]] Result<std::vector<SessionId>> revoke_sessions(const UserId& user_id) override;
     [[nodiscard]] Result<std::vector<SessionId>> list_revoked_sessions(Milliseconds back) override;
+    [[nodiscard]] Result<void> open_password_reset(const ResetId& id, const std::string& email,
+                                                   Milliseconds lifetime) override;
+    [[nodiscard]] Result<std::vector<SessionId>> reset_password(const ResetId& id,
+                                                                const std::string& new_hash) override;
+    [[nodiscard]] Result<std::vector<ResetMail>> claim_reset_mails(std::size_t max, Milliseconds lease) override;
+    [[nodiscard]] Result<void> settle_reset_mails(std::span<const ResetMailSettlement> settlements) override;
 
     [[nodiscard]] Result<CatalogueWrite> create_product(const Product& product) override;
     [[nodiscard]] Result<CatalogueWrite> update_product(const ProductId& id, const ProductPatch& patch) override;
@@ -108,6 +114,14 @@ private:
         std::variant<OrderId, StockChanged> success;
         TimePoint created_at{};
     };
+    struct PasswordReset {
+        UserId user_id;  // empty: nobody's
+        std::string mail_to;
+        TimePoint created_at{};
+        TimePoint expires_at{};
+        std::optional<TimePoint> used_at{};
+        std::optional<TimePoint> mail_ready_at{};
+    };
     using StockKey = std::pair<ProductId, std::string>;
     using RequestKey = std::pair<UserId, std::string>;
 
@@ -143,6 +157,7 @@ private:
     std::map<UserId, User> users_;
     std::map<std::string, UserId> users_by_email_;
     std::map<SessionId, Session> sessions_;
+    std::map<ResetId, PasswordReset> resets_;
     std::map<ProductId, Product> products_;
     std::uint64_t catalogue_version_ = 0;
     std::map<StockKey, std::int64_t> stock_;

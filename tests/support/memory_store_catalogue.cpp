@@ -158,6 +158,8 @@ Result<SweepCounts> MemoryStore::sweep(const Retention& retention, std::size_t m
     counts.dead_letters = erase_some(dead_letters_, max, [&](const DeadItem& dead) {
         return dead.letter.created_at + retention.dead_letter_keep < now;
     });
+    counts.password_resets =
+        erase_some(resets_, max, [&](const PasswordReset& reset) { return reset.expires_at < now; });
     return counts;
 }
 

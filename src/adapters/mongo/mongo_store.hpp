@@ -66,6 +66,11 @@ public:
     Result<std::vector<SessionId>> revoke_sessions(const UserId& user_id) override;
     Result<std::vector<SessionId>> list_revoked_sessions(Milliseconds back) override;
 
+    Result<void> open_password_reset(const ResetId& id, const std::string& email, Milliseconds lifetime) override;
+    Result<std::vector<SessionId>> reset_password(const ResetId& id, const std::string& new_hash) override;
+    Result<std::vector<ResetMail>> claim_reset_mails(std::size_t max, Milliseconds lease) override;
+    Result<void> settle_reset_mails(std::span<const ResetMailSettlement> settlements) override;
+
     Result<CatalogueWrite> create_product(const Product& product) override;
     Result<CatalogueWrite> update_product(const ProductId& id, const ProductPatch& patch) override;
     Result<std::optional<Product>> find_product(const ProductId& id) override;

@@ -77,6 +77,9 @@ void create_all(Connection& connection, const MongoOptions& options) {
                    array(index("by_user", {"user_id", "created_at", "_id"}),
                          partial(index("revoked", {"revoked_at"}), doc("revoked_at", doc("$exists", true)))));
     create_ending_index(connection, collection::sessions, ending(index("by_end", {"expires_at"}), options.session_ttl));
+    create_indexes(connection, collection::password_resets,
+                   array(index("by_user", {"user_id"}), index("by_end", {"expires_at"}),
+                         partial(index("to_mail", {"mail_ready_at"}), doc("mail_ready_at", doc("$exists", true)))));
     create_indexes(connection, collection::products, array(index("listed", {"active", "created_at", "_id"})));
     create_indexes(connection, collection::inventory,
                    array(unique(index("by_product", {"product_id", "location"})),

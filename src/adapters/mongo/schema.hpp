@@ -8,6 +8,7 @@ namespace waybill::mongo {
 namespace collection {
 inline constexpr const char* users = "users";
 inline constexpr const char* sessions = "sessions";
+inline constexpr const char* password_resets = "password_resets";
 inline constexpr const char* products = "products";
 inline constexpr const char* inventory = "inventory";
 inline constexpr const char* locations = "locations";

@@ -52,6 +52,7 @@ Result<SweepCounts> MongoStore::sweep(const Retention& retention, std::size_t ma
         counts.sessions = remove_before(transaction, collection::sessions, "expires_at", now, max);
         counts.dead_letters =
             remove_before(transaction, collection::dead_letters, "created_at", now - retention.dead_letter_keep, max);
+        counts.password_resets = remove_before(transaction, collection::password_resets, "expires_at", now, max);
         return counts;
     });
 }

@@ -79,8 +79,19 @@ INSERT INTO counters VALUES ('catalogue_version', 1);
 // is raised by every change of stock that is not an order's.
 constexpr Sql version_2 = "INSERT INTO counters VALUES ('orders_absorbed', 0), ('stock_version', 1)";
 
+// A reset without an account is there for its time only: it has no user, no address and no mail.
+constexpr Sql version_3 = R"sql(
+CREATE TABLE password_resets (
+    reset_id TEXT NOT NULL PRIMARY KEY, user_id TEXT NOT NULL, mail_to TEXT NOT NULL, created_at INTEGER NOT NULL,
+    expires_at INTEGER NOT NULL, used_at INTEGER, mail_ready_at INTEGER
+) STRICT, WITHOUT ROWID;
+CREATE INDEX password_resets_by_user ON password_resets (user_id);
+CREATE INDEX password_resets_by_end ON password_resets (expires_at);
+CREATE INDEX password_resets_to_mail ON password_resets (mail_ready_at) WHERE mail_ready_at IS NOT NULL;
+)sql";
+
 // Element n leads from version n to n + 1.
-constexpr std::array migrations{version_1, version_2};
+constexpr std::array migrations{version_1, version_2, version_3};
 
 }  // namespace
 

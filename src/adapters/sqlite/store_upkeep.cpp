@@ -48,6 +48,10 @@ Result<SweepCounts> SqliteStore::sweep(const Retention& retention, std::size_t m
             "DELETE FROM dead_letters WHERE work_id IN (SELECT work_id FROM dead_letters"
             " WHERE created_at < ?1 ORDER BY created_at LIMIT ?2)",
             now - retention.dead_letter_keep, max);
+        counts.password_resets = db.run(
+            "DELETE FROM password_resets WHERE reset_id IN (SELECT reset_id FROM password_resets"
+            " WHERE expires_at < ?1 ORDER BY expires_at LIMIT ?2)",
+            now, max);
         return counts;
     });
 }

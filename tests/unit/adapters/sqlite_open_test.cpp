@@ -84,6 +84,26 @@ TEST_F(SqliteOpen, migrates_an_empty_file_and_leaves_the_present_schema_alone) {
     EXPECT_TRUE(second->ping());
 }
 
+// What the schema before resets of passwords looked like.
+TEST_F(SqliteOpen, migrates_a_shop_of_schema_2_and_keeps_what_it_holds) {
+    {
+        const StorePtr store = open();
+        stock_up(*store);
+        ASSERT_TRUE(place(*store, "o1"));
+    }
+    {
+        Connection db(database_file(data_dir()), Connection::Mode::write);
+        db.execute("DROP TABLE password_resets");
+        db.set_user_version(2);
+    }
+    const StorePtr store = open();
+    EXPECT_EQ(read_schema_version(store->database().writer()), schema_version());
+    EXPECT_TRUE(*store->find_order(OrderId("o1")));
+    EXPECT_EQ(store->list_stock({}, std::nullopt, 10)->at(0).available, 998);
+    ASSERT_TRUE(store->open_password_reset(ResetId("r1"), "u1@example.com", Milliseconds{1'000}));
+    EXPECT_EQ(store->claim_reset_mails(10, Milliseconds{1'000})->size(), 1u);
+}
+
 TEST_F(SqliteOpen, keeps_everything_over_a_restart) {
     {
         const StorePtr store = open();

@@ -70,8 +70,9 @@ protected:
     testing::RecordingLog log;
     AccessTokens access{{.secret = secret}, clock};
     RefreshTokens refresh{secret};
+    ResetTokens reset{secret};
     SessionGuard sessions{{}, store, clock};
-    Auth auth{{.password_cost = cheap}, store, clock, log, access, refresh, sessions};
+    Auth auth{{.password_cost = cheap}, store, clock, log, access, refresh, reset, sessions};
 };
 
 TEST_F(AuthTest, registering_logs_in) {
@@ -137,9 +138,10 @@ TEST_F(AuthTest, lengths_are_counted_in_code_points) {
 }
 
 TEST_F(AuthTest, a_shop_can_ask_for_longer_passwords_but_not_for_none) {
-    Auth strict({.password_length_min = 14, .password_cost = cheap}, store, clock, log, access, refresh, sessions);
+    Auth strict({.password_length_min = 14, .password_cost = cheap}, store, clock, log, access, refresh, reset,
+                sessions);
     EXPECT_EQ(code_of(strict.register_user(asha())), ErrorCode::validation_failed);
-    Auth lax({.password_length_min = 0, .password_cost = cheap}, store, clock, log, access, refresh, sessions);
+    Auth lax({.password_length_min = 0, .password_cost = cheap}, store, clock, log, access, refresh, reset, sessions);
     EXPECT_EQ(code_of(lax.register_user({"a@b.c", "", "", ""})), ErrorCode::validation_failed);
     EXPECT_TRUE(lax.register_user({"a@b.c", "x", "", ""}));
 }
@@ -195,7 +197,7 @@ TEST_F(AuthTest, logs_tell_of_failures_but_no_secrets) {
 TEST_F(AuthTest, a_weaker_hash_is_replaced_at_the_next_login) {
     (void)registered();
     const std::string weak = stored_hash();
-    Auth stronger({.password_cost = {.memory_kib = 128, .iterations = 2}}, store, clock, log, access, refresh,
+    Auth stronger({.password_cost = {.memory_kib = 128, .iterations = 2}}, store, clock, log, access, refresh, reset,
                   sessions);
     EXPECT_FALSE(stronger.log_in("asha@example.com", "wrong horse", ""));
     EXPECT_EQ(stored_hash(), weak);
@@ -259,7 +261,7 @@ TEST_F(AuthTest, a_reused_refresh_token_ends_the_family_at_once) {
 }
 
 TEST_F(AuthTest, without_grace_every_repetition_is_reuse) {
-    Auth strict({.refresh_grace = Milliseconds{0}, .password_cost = cheap}, store, clock, log, access, refresh,
+    Auth strict({.refresh_grace = Milliseconds{0}, .password_cost = cheap}, store, clock, log, access, refresh, reset,
                 sessions);
     const Login login = registered();
     EXPECT_TRUE(strict.refresh(login.refresh_token));
@@ -384,6 +386,46 @@ TEST_F(AuthTest, a_bad_or_old_token_is_refused_before_any_session_is_looked_up) 
         EXPECT_EQ(code_of(auth.check_access(token)), code);
     }
     EXPECT_EQ(store.calls("find_session"), 0U);
+}
+
+TEST_F(AuthTest, a_reset_takes_a_new_password_and_ends_every_session) {
+    const Login login = registered();
+    ASSERT_TRUE(auth.forgot_password("ASHA@example.com"));
+    const auto mails = rows.claim_reset_mails(10, Milliseconds{1'000}).value();
+    ASSERT_EQ(mails.size(), 1U);
+    EXPECT_EQ(mails[0].to, "asha@example.com");
+    EXPECT_EQ(mails[0].expires_at - mails[0].created_at, Milliseconds{1'800'000});
+    const std::string token = reset.make(mails[0].id);
+
+    ASSERT_TRUE(auth.reset_password(token, "another password"));
+    EXPECT_EQ(code_of(auth.check_access(login.access_token)), ErrorCode::token_invalid);
+    EXPECT_EQ(code_of(auth.refresh(login.refresh_token)), ErrorCode::refresh_invalid);
+    EXPECT_EQ(code_of(auth.log_in("asha@example.com", password, "")), ErrorCode::invalid_credentials);
+    EXPECT_TRUE(auth.log_in("asha@example.com", "another password", ""));
+    EXPECT_EQ(code_of(auth.reset_password(token, "a third password")), ErrorCode::reset_invalid);
+    EXPECT_FALSE(log.mentions(token));
+}
+
+TEST_F(AuthTest, a_reset_needs_a_token_of_ours_and_a_password) {
+    (void)registered();
+    const std::string other = ResetTokens(std::string(32, 'x')).make(ResetId("r-1"));
+    for (const std::string& token : {std::string(), std::string("?"), other, other + "A", reset.make(ResetId("r-1"))})
+        EXPECT_EQ(code_of(auth.reset_password(token, "another password")), ErrorCode::reset_invalid) << token;
+    EXPECT_EQ(code_of(auth.reset_password(reset.make(ResetId("r-1")), "short")), ErrorCode::validation_failed);
+    EXPECT_EQ(store.calls("reset_password"), 1U) << "a forged token costs neither hash nor store";
+}
+
+TEST_F(AuthTest, an_unknown_address_is_the_same_to_who_forgot_a_password) {
+    (void)registered();
+    const auto work_of = [&](const char* email) {
+        const std::size_t before = store.calls("open_password_reset");
+        EXPECT_TRUE(auth.forgot_password(email));
+        return store.calls("open_password_reset") - before;
+    };
+    EXPECT_EQ(work_of("asha@example.com"), 1U);
+    EXPECT_EQ(work_of("nobody@example.com"), 1U);
+    EXPECT_EQ(rows.claim_reset_mails(10, Milliseconds{1'000})->size(), 1U);
+    EXPECT_EQ(code_of(auth.forgot_password("no address")), ErrorCode::validation_failed);
 }
 
 }  // namespace

@@ -32,7 +32,7 @@ Order make_order(OrderStatus status) {
 }
 
 MailRenderer make_renderer(const MailTemplates& overrides = {}, const std::string& shop = "Lamp Shop") {
-    return {{"orders@shop.example", shop, {}}, overrides};
+    return {{"orders@shop.example", shop, {}, {}}, overrides};
 }
 
 std::string head_of(const Mail& mail) { return mail.raw.substr(0, mail.raw.find("\r\n\r\n") + 2); }
@@ -174,8 +174,8 @@ TEST(MailRenderer, names_the_template_that_is_wrong) {
     }
 }
 
-TEST(MailRenderer, has_a_template_for_every_state_that_is_mailed) {
-    EXPECT_EQ(built_in_mail_templates().size(), 9u);
+TEST(MailRenderer, has_templates_for_every_state_that_is_mailed_and_for_a_reset) {
+    EXPECT_EQ(built_in_mail_templates().size(), 12u);
     EXPECT_NO_THROW(make_renderer(built_in_mail_templates()));
 }
 
@@ -189,6 +189,43 @@ TEST(MailRenderer, is_safe_for_many_threads) {
             for (int i = 0; i < 50; ++i) EXPECT_EQ(renderer.render(order, to).raw, expected);
         });
     }
+}
+
+ResetMail make_reset() {
+    ResetMail reset;
+    reset.id = ResetId("r-1");
+    reset.to = to;
+    reset.created_at = from_unix_ms(1'767'225'600'000);
+    reset.expires_at = reset.created_at + Milliseconds{1'800'000};
+    return reset;
+}
+
+TEST(MailRenderer, shows_the_token_of_a_reset_and_how_long_it_counts) {
+    const Mail mail = make_renderer().render(make_reset(), "dG9rZW4");
+    EXPECT_EQ(mail.identity, "reset-r-1");
+    EXPECT_EQ(mail.date, make_reset().created_at);
+    EXPECT_THAT(head_of(mail), HasSubstr("Subject: A new password for Lamp Shop\r\n"));
+    EXPECT_THAT(part_of(mail, "text/plain"), HasSubstr("\ndG9rZW4\n"));
+    EXPECT_THAT(part_of(mail, "text/plain"), HasSubstr("within 30 minutes"));
+    EXPECT_THAT(part_of(mail, "text/html"), HasSubstr(">dG9rZW4<"));
+    EXPECT_EQ(mail.raw, make_renderer().render(make_reset(), "dG9rZW4").raw);
+}
+
+TEST(MailRenderer, links_to_the_shops_page_for_a_new_password) {
+    const MailRenderer renderer({.from = "orders@shop.example",
+                                 .shop_name = "Lamp Shop",
+                                 .currency = {},
+                                 .password_reset_url = "https://shop.example/new?a=1&t="},
+                                {});
+    const Mail mail = renderer.render(make_reset(), "dG9rZW4");
+    EXPECT_THAT(part_of(mail, "text/plain"), HasSubstr("\nhttps://shop.example/new?a=1&t=dG9rZW4\n"));
+    EXPECT_THAT(part_of(mail, "text/html"), HasSubstr("href=\"https://shop.example/new?a=1&amp;t=dG9rZW4\""));
+}
+
+TEST(MailRenderer, takes_the_shops_own_words_for_a_reset) {
+    const Mail mail =
+        make_renderer({{"password-reset.txt", "Token {{token}} of {{shopName}}"}}).render(make_reset(), "dG9rZW4");
+    EXPECT_THAT(part_of(mail, "text/plain"), HasSubstr("Token dG9rZW4 of Lamp Shop"));
 }
 
 }  // namespace

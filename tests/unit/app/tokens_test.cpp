@@ -339,5 +339,21 @@ TEST(RefreshTokens, never_serve_as_access_tokens_nor_the_other_way) {
     EXPECT_NE(access_key, refresh_key);
 }
 
+TEST(ResetTokens, come_back_as_the_id_they_were_made_of) {
+    const ResetTokens tokens(std::string(32, 's'));
+    const std::string token = tokens.make(ResetId("0193-abc"));
+    ASSERT_TRUE(tokens.verify(token));
+    EXPECT_EQ(tokens.verify(token)->text, "0193-abc");
+    for (std::size_t i = 0; i < token.size(); ++i) {
+        std::string forged = token;
+        forged[i] = forged[i] == 'A' ? 'B' : 'A';
+        EXPECT_FALSE(tokens.verify(forged)) << i;
+    }
+    EXPECT_FALSE(ResetTokens(std::string(32, 't')).verify(token));
+    EXPECT_FALSE(tokens.verify(""));
+    EXPECT_FALSE(tokens.verify(std::string(1'000, 'A')));
+    EXPECT_FALSE(RefreshTokens(std::string(32, 's')).verify(token)) << "no token stands for another kind";
+}
+
 }  // namespace
 }  // namespace waybill

@@ -45,7 +45,8 @@ struct EdgeFixture {
     SessionGuard sessions{{}, store, clock};
     AccessTokens access{{.secret = std::string(32, 's')}, clock};
     RefreshTokens refresh{std::string(32, 'r')};
-    Auth auth{{.password_cost = {8'192, 1}}, store, clock, log, access, refresh, sessions};
+    ResetTokens reset{std::string(32, 'p')};
+    Auth auth{{.password_cost = {8'192, 1}}, store, clock, log, access, refresh, reset, sessions};
     OrderIntake intake{{}, store, clock, log, metrics, signal};
     Ordering ordering{{}, intake, store, cache, clock, metrics, signal};
     Catalogue catalogue{{}, store, cache, clock, metrics};

@@ -240,5 +240,43 @@ TEST_F(AuthRoutes, password_is_changed_by_who_knows_it) {
     EXPECT_EQ(log_in("ann@example.com", "secret2").status, 200);
 }
 
+TEST_F(AuthRoutes, a_forgotten_password_is_answered_alike_whoever_asks) {
+    User ann;
+    ann.id = UserId("u-ann");
+    ann.email = "ann@example.com";
+    ASSERT_TRUE(store.create_user(ann, std::nullopt)) << "not by a registration, which counts";
+    const Response known = post("/api/auth/forgot-password", R"({"email":"ann@example.com"})");
+    const Response unknown = post("/api/v1/auth/forgot-password", R"({"email":"nobody@example.com"})");
+    EXPECT_EQ(known.status, 202);
+    EXPECT_EQ(unknown.status, 202);
+    EXPECT_EQ(known.body + known.content_type, "");
+    EXPECT_EQ(unknown.headers, known.headers);
+    EXPECT_EQ(store.claim_reset_mails(10, Milliseconds{1'000})->size(), 1U);
+    EXPECT_EQ(post("/api/auth/forgot-password", R"({"email":"?"})").status, 422);
+    EXPECT_EQ(problems_of(post("/api/auth/forgot-password", "{}")), (std::vector<std::string>{"/email missing"}));
+}
+
+TEST_F(AuthRoutes, every_forgotten_password_counts_and_only_wrong_tokens_do) {
+    edge.auth_limit = {3, Milliseconds{900'000}};
+    const auto forget = [&] { return post("/api/auth/forgot-password", R"({"email":"ann@example.com"})").status; };
+    for (int i = 0; i < 3; ++i) EXPECT_EQ(forget(), 202);
+    EXPECT_EQ(forget(), 429);
+
+    static_cast<void>(sign_up("bo@example.com"));
+    static_cast<void>(post("/api/auth/forgot-password", R"({"email":"bo@example.com"})"));
+    const auto mails = store.claim_reset_mails(10, Milliseconds{1'000}).value();
+    ASSERT_EQ(mails.size(), 1U);
+    const auto reset = [&](const std::string& token) {
+        return post("/api/auth/reset-password", R"({"token":")" + token + R"(","password":"secret2"})");
+    };
+    EXPECT_EQ(reset(reset_tokens.make(mails[0].id)).status, 204);
+    EXPECT_EQ(log_in("bo@example.com", "secret2").status, 200);
+    const Response used = reset(reset_tokens.make(mails[0].id));
+    EXPECT_EQ(used.status, 401);
+    EXPECT_EQ(text_of(used, "code"), "reset-invalid");
+    for (int i = 0; i < 2; ++i) EXPECT_EQ(reset("no-token").status, 401);
+    EXPECT_EQ(reset("no-token").status, 429);
+}
+
 }  // namespace
 }  // namespace waybill::http

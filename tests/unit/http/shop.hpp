@@ -73,9 +73,16 @@ struct Shop {
     NeverRefillingLimiter limiter;
     AccessTokens access{{.secret = std::string(32, 's')}, clock};
     RefreshTokens refresh_tokens{std::string(32, 's')};
+    ResetTokens reset_tokens{std::string(32, 's')};
     SessionGuard sessions{{}, store, clock};
-    Auth auth{
-        {.password_cost = {.memory_kib = 8, .iterations = 1}}, store, clock, log, access, refresh_tokens, sessions};
+    Auth auth{{.password_cost = {.memory_kib = 8, .iterations = 1}},
+              store,
+              clock,
+              log,
+              access,
+              refresh_tokens,
+              reset_tokens,
+              sessions};
     OrderIntake intake{{}, store, clock, log, metrics, signal};
     Ordering ordering{{}, intake, store, cache, clock, metrics, signal};
     Catalogue catalogue{{}, store, cache, clock, metrics};
