@@ -50,9 +50,10 @@ Result<void> SqliteStore::open_password_reset(const ResetId& id, const std::stri
     return write([&](Transaction& transaction) -> Result<void> {
         auto& [db, now] = transaction;
         const std::optional<UserId> user_id = select_resettable(transaction, email);
-        const std::optional<TimePoint> mail_at = user_id ? std::optional(now) : std::nullopt;
-        db.run("INSERT INTO password_resets VALUES (?1, ?2, ?3, ?4, ?5, NULL, ?6) ON CONFLICT DO NOTHING", id,
-               user_id.value_or(UserId{}), user_id ? email : std::string{}, now, now + lifetime, mail_at);
+        db.run(
+            "INSERT INTO password_resets VALUES (?1, ?2, ?3, ?4, ?5, NULL, CASE WHEN ?2 <> '' THEN ?4 END)"
+            " ON CONFLICT DO NOTHING",
+            id, user_id.value_or(UserId{}), user_id ? email : std::string{}, now, now + lifetime);
         return {};
     });
 }
