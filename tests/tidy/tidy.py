@@ -162,8 +162,33 @@ def check_tests(path):
         yield f"{path}: {lines} lines; {FILE_LINES_MAX} at most: split it by what it checks"
 
 
+def rows_of(table):
+    """The cells of a Markdown table's rows, without its head."""
+    rows = [[cell.strip() for cell in line.strip().strip("|").split("|")] for line in table.splitlines() if line.startswith("|")]
+    return rows[2:]
+
+
+def check_figures(root):
+    """The README tells a figure in the words with which its source begins, so the two cannot disagree."""
+    readme, source = root / "README.md", root / "docs" / "RELIABILITY.md"
+    if not readme.exists() or not source.exists():
+        return
+    shown = re.search(r"<!-- reliability: .*? -->(.*?)<!-- end of reliability -->", readme.read_text(), re.S)
+    if shown is None or not rows_of(shown.group(1)):
+        yield f"{readme}: it shows no figures of {source.name}"
+        return
+    figures = source.read_text().partition("\n## Figures\n")[2].partition("\n## ")[0]
+    found = {row[0]: row[2] for row in rows_of(figures)}
+    for what, figure in rows_of(shown.group(1)):
+        if what not in found:
+            yield f"{readme}: {what}: {source.name} has no such row"
+        elif not re.match(re.escape(figure) + r"(?![\w.,]*\d)", found[what]):
+            yield f"{readme}: {what}: {figure}, but {source.name} says {found[what]}"
+
+
 def check_tree(root):
     src = root / "src"
+    yield from check_figures(root)
     for path in sorted(src.rglob("*.[ch]pp")):
         room = room_of(path, src)
         if room not in ROOMS:

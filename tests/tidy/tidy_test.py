@@ -35,6 +35,20 @@ class Rules(unittest.TestCase):
         self.accepts("cli/a.cpp", '#include "adapters/sqlite/sqlite.hpp"\n')
         self.accepts("adapters/sqlite/a.cpp", '#include "adapters/sqlite/connection.hpp"\n#include "domain/order.hpp"\n')
 
+    def test_the_readme_shows_the_figures_of_their_source(self):
+        shown = "<!-- reliability: {} -->\n| what | found |\n|---|---|\n| lost | {} |\n<!-- end of reliability -->\n"
+        source = "# R\n\n## Figures\n\n| what | goal | found |\n|---|---|---|\n| lost | 0 | 0 in 512 kills and 787 faults; so far |\n"
+        for figure, words in (("0 in 512 kills", None), ("0 in 5", "but RELIABILITY.md says"), ("0 in 17 kills", "but RELIABILITY.md says")):
+            with tempfile.TemporaryDirectory() as folder:
+                root = Path(folder)
+                (root / "docs").mkdir()
+                (root / "docs" / "RELIABILITY.md").write_text(source)
+                (root / "README.md").write_text(shown.format("from there", figure))
+                found = list(tidy.check_figures(root))
+                self.assertEqual([words in breach for breach in found], [] if words is None else [True], found)
+                (root / "README.md").write_text("nothing")
+                self.assertEqual(len(list(tidy.check_figures(root))), 1)
+
     def test_a_mutant_is_a_small_block(self):
         begin, end = "#ifdef WAYBILL_MUTANT_NO_FENCING\n", "#endif\n"
         self.refuses("app/a.cpp", "#if defined(WAYBILL_MUTANT_NO_FENCING)\n" + end, "nothing else")
