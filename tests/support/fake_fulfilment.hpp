@@ -26,6 +26,7 @@ public:
 
     // From now on calls wait for release_one() or release_all().
     void hold() { answers_.hold(); }
+    void hold_those(Answers::Choice which) { answers_.hold(std::move(which)); }
     bool release_one() { return answers_.release_one(); }
     void release_all() { answers_.release_all(); }
 

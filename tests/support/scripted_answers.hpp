@@ -30,16 +30,17 @@ public:
         const std::lock_guard lock(mutex_);
         scripted_.push_back(std::move(answer));
     }
-    void hold() {
+    using Choice = std::function<bool(const Call&)>;
+    void hold(Choice which = [](const Call&) { return true; }) {
         const std::lock_guard lock(mutex_);
-        holding_ = true;
+        holds_ = std::move(which);
     }
 
     void take(Call call, Done done) {
         std::unique_lock lock(mutex_);
         calls_.push_back(call);
         called_.notify_all();
-        if (holding_) {
+        if (holds_ && holds_(call)) {
             held_.emplace_back(std::move(call), std::move(done));
             return;
         }
@@ -60,7 +61,7 @@ public:
     void release_all() {
         {
             const std::lock_guard lock(mutex_);
-            holding_ = false;
+            holds_ = nullptr;
         }
         while (release_one()) {
         }
@@ -99,7 +100,7 @@ private:
     std::condition_variable called_;
     Rule rule_;
     std::deque<Answer> scripted_;
-    bool holding_ = false;
+    Choice holds_;
     std::deque<std::pair<Call, Done>> held_;
     std::vector<Call> calls_;
 };

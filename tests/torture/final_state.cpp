@@ -41,6 +41,13 @@ std::vector<json::value> list(World& world, const Headers& auth, const std::stri
     return all;
 }
 
+// A minute, and what the backlog needs at the rate of the round.
+int time_to_end_ms(World& world, const Ledger& ledger, int seconds_of_load) {
+    const long waiting = std::max(0L, backlog(world, client_timeout_ms));
+    const long accepted = std::max(1L, ledger.counts().accepted);
+    return settle_ms + static_cast<int>(waiting * seconds_of_load * 1'000 / accepted);
+}
+
 std::vector<Letter> read_letters(World& world) {
     std::vector<Letter> letters;
     for (const json::value& letter : list(world, world.admin().auth(), "/admin/dead-letters")) {
@@ -86,15 +93,33 @@ long backlog(World& world, int timeout_ms) {
 }
 
 bool await_terminal(World& world, const Ledger& ledger, int seconds_of_load) {
-    const long waiting = std::max(0L, backlog(world, client_timeout_ms));
-    const long accepted = std::max(1L, ledger.counts().accepted);
-    const int timeout_ms = settle_ms + static_cast<int>(waiting * seconds_of_load * 1'000 / accepted);
+    const int timeout_ms = time_to_end_ms(world, ledger, seconds_of_load);
     system_test::HttpClient http(world.port(0));
     const auto none_is = [&](const char* status) {
         return http.get(api + "/orders?limit=1&status=" + status, world.admin().auth()).body.find(R"("data":[])") !=
                std::string::npos;
     };
     return system_test::eventually([&] { return none_is("Pending") && none_is("Processing"); }, timeout_ms);
+}
+
+std::vector<std::string> await_others(World& world, const Ledger& ledger, int seconds_of_load) {
+    const std::string& poison = world.goods().poison.id;
+    std::vector<std::string> waiting;
+    (void)system_test::eventually(
+        [&] {
+            waiting.clear();
+            // In the order in which an order goes, so that none slips through between the two.
+            for (const char* status : {"Pending", "Processing"}) {
+                for (const json::value& order :
+                     list(world, world.admin().auth(), std::string("/orders?status=") + status)) {
+                    if (json::serialize(order.at("items")).find(poison) == std::string::npos)
+                        waiting.push_back(system_test::text_of(order, "orderId"));
+                }
+            }
+            return waiting.empty();
+        },
+        time_to_end_ms(world, ledger, seconds_of_load));
+    return waiting;
 }
 
 std::map<std::string, FinalOrder> read_orders(World& world) {

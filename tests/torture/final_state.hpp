@@ -35,6 +35,9 @@ struct FinalState {
 // Waits until every order is terminal; false when that takes longer than a minute and what the backlog
 // needs at the rate of the round.
 [[nodiscard]] bool await_terminal(World& world, const Ledger& ledger, int seconds_of_load);
+// The same for all orders but the poisoned; those that are not at their end by then.
+// Throws std::runtime_error when the API does not answer.
+[[nodiscard]] std::vector<std::string> await_others(World& world, const Ledger& ledger, int seconds_of_load);
 
 // Mails that are dead letters are put back first. Waits for one mail of each order.
 // Throws std::runtime_error when the API does not answer.

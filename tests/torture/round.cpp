@@ -11,6 +11,7 @@
 #include "tests/torture/customers.hpp"
 #include "tests/torture/final_state.hpp"
 #include "tests/torture/injector.hpp"
+#include "tests/torture/poison.hpp"
 
 namespace waybill::torture {
 
@@ -123,6 +124,7 @@ void run_round(const RoundOptions& options, Verdict& verdict, Totals& totals) {
     injector.carry_out(plan, options.seconds, [&] { crowd.note_clock_jump(); });
     status.say("quiet");
     crowd.stop();
+    look_at_poison(world, ledger, options.seconds, verdict);
     world.end_poison();
     const bool certain = crowd.resolve_unknown();
     verdict.look_at(14, certain, "no certain answer although everything is whole again", {}, ledger);
