@@ -39,7 +39,11 @@ public:
         }
         if (!name.ends_with(".html")) parsed_.set_custom_escape(as_it_is);
     }
-    [[nodiscard]] std::string render(const mustache::data& values) const { return parsed_.render(values); }
+    [[nodiscard]] std::string render(const mustache::data& values) const {
+        std::string out;
+        parsed_.render(values, [&](const std::string& piece) { out += piece; });
+        return out;
+    }
 
 private:
     mutable mustache::mustache parsed_;

@@ -40,6 +40,10 @@ bool is_control(std::string_view text, std::size_t size) {
     return size == 2 && lead == 0xc2 && octet(text, 1) < 0xa0;  // U+0080 to U+009F
 }
 
+bool is_clean(std::uint8_t c, bool keep_lines) {
+    return (c >= ' ' && c <= '~') || (keep_lines && (c == '\n' || c == '\t'));
+}
+
 bool is_printable_ascii(std::string_view text) {
     return std::ranges::all_of(text, [](char c) { return c >= ' ' && c <= '~'; });
 }
@@ -68,11 +72,14 @@ std::string encoded_words(std::string_view text) {
     return out;
 }
 
-// The last of a line may be neither space nor tab, which a carrier may take away.
-bool is_quoted_as_itself(char c, bool last) {
-    if (c == ' ' || c == '\t') return !last;
-    return c > ' ' && c <= '~' && c != '=';
-}
+// By octet, whether it stands for itself inside a line. (The last of a line may be neither space nor
+// tab, which a carrier may take away.)
+constexpr std::array<bool, 256> stands_for_itself = [] {
+    std::array<bool, 256> table{};
+    for (std::size_t c = '!'; c <= '~'; ++c) table[c] = c != '=';
+    table[' '] = table['\t'] = true;
+    return table;
+}();
 
 void append_quoted(std::string& out, char c) {
     constexpr std::string_view hex_digits = "0123456789ABCDEF";
@@ -84,9 +91,11 @@ void append_quoted(std::string& out, char c) {
 
 // How much of the front of the line, at most `max`, stands for itself.
 std::size_t quoted_as_itself(std::string_view line, std::size_t max) {
+    const std::size_t end = std::min(max, line.size());
     std::size_t size = 0;
-    while (size < std::min(max, line.size()) && is_quoted_as_itself(line[size], size + 1 == line.size())) ++size;
-    return size;
+    while (size < end && stands_for_itself[octet(line, size)]) ++size;
+    const bool ends_line = size > 0 && size == line.size();
+    return ends_line && line[size - 1] <= ' ' ? size - 1 : size;
 }
 
 void append_quoted_line(std::string& out, std::string_view line) {
@@ -98,7 +107,7 @@ void append_quoted_line(std::string& out, std::string_view line) {
         column += size;
         line.remove_prefix(size);
         if (line.empty()) break;
-        const bool is_coded = !is_quoted_as_itself(line[0], line.size() == 1);
+        const bool is_coded = quoted_as_itself(line, 1) == 0;
         if (is_coded && column + 3 <= columns) {
             append_quoted(out, line[0]);
             column += 3;
@@ -140,13 +149,13 @@ std::string encode_quoted_printable(std::string_view text) {
 }
 
 std::string clean_text(std::string_view text, bool keep_lines) {
-    const auto is_clean = [=](char c) { return (c >= ' ' && c <= '~') || (keep_lines && (c == '\n' || c == '\t')); };
     std::string out;
     out.reserve(text.size());
     while (!text.empty()) {
-        const auto end = std::ranges::find_if_not(text, is_clean);
-        out.append(text.begin(), end);
-        text.remove_prefix(static_cast<std::size_t>(end - text.begin()));
+        std::size_t clean = 0;
+        while (clean < text.size() && is_clean(octet(text, clean), keep_lines)) ++clean;
+        out += text.substr(0, clean);
+        text.remove_prefix(clean);
         if (text.empty()) break;
         const std::size_t size = utf8_sequence_length(text);
         if (size == 0) {

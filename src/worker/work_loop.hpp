@@ -17,8 +17,8 @@
 namespace waybill::worker {
 
 struct WorkLoopOptions {
-    std::size_t batch_max = 256;   // items claimed or settled in one commit
-    Milliseconds poll_every{500};  // finds retries that have come due, and work of other processes
+    std::size_t batch_max = 2'048;  // items claimed or settled in one commit
+    Milliseconds poll_every{500};   // finds retries that have come due, and work of other processes
 };
 
 class WorkLoop {

@@ -35,7 +35,7 @@ struct MemoryLimiterOptions {
 
 struct MailFolderOptions {
     std::filesystem::path folder;
-    std::size_t in_flight_max = 256;
+    std::size_t in_flight_max = 4'096;
 };
 // <folder>/<YYYY-MM-DD>/<identity>.eml, written aside and renamed, one sync for all that waits.
 // Throws std::system_error when the folder cannot be made.

@@ -37,6 +37,10 @@ public:
     explicit File(int fd) : fd_(fd) {}
     File(const File&) = delete;
     File& operator=(const File&) = delete;
+    File& operator=(File&& other) noexcept {
+        std::swap(fd_, other.fd_);
+        return *this;
+    }
     ~File() {
         if (fd_ >= 0) ::close(fd_);
     }
@@ -66,26 +70,38 @@ std::string sentence(const char* what, int error) {
     return std::string(what) + ": " + std::generic_category().message(error) + ".";
 }
 
-// Empty when the mail lies under its final name (not yet synced), else what went wrong.
-std::string write_mail(int folder, const Mail& mail) {
-    const std::string day = format_rfc3339(mail.date).substr(0, 10);
-    if (::mkdirat(folder, day.c_str(), folder_mode) != 0 && errno != EEXIST) {
-        return sentence("The mail folder cannot be written", errno);
+// The folder of a day, made when it is missing.
+class DayFolder {
+public:
+    // Empty when it is open, else what went wrong.
+    std::string open(int mail_folder, std::string day) {
+        if (folder_.open() && day_ == day) return {};
+        day_ = std::move(day);
+        if (::mkdirat(mail_folder, day_.c_str(), folder_mode) != 0 && errno != EEXIST) {
+            return sentence("The mail folder cannot be written", errno);
+        }
+        folder_ = File(open_folder(mail_folder, day_.c_str()));
+        return folder_.open() ? std::string() : sentence("The mail folder cannot be opened", errno);
     }
-    const File day_folder(open_folder(folder, day.c_str()));
-    if (!day_folder.open()) return sentence("The mail folder cannot be opened", errno);
+    [[nodiscard]] int fd() const { return folder_.fd(); }
 
+private:
+    std::string day_;
+    File folder_{-1};
+};
+
+// Empty when the mail lies under its final name (not yet synced), else what went wrong.
+std::string write_mail(int day_folder, const Mail& mail) {
     const std::string aside = "." + mail.identity + ".tmp";
-    File file(
-        ::openat(day_folder.fd(), aside.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, mail_mode));
+    File file(::openat(day_folder, aside.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, mail_mode));
     if (!file.open()) return sentence("The mail cannot be created", errno);
     if (!write_all(file.fd(), mail.raw) || !file.close()) {
         std::string problem = sentence("The mail cannot be written", errno);
-        ::unlinkat(day_folder.fd(), aside.c_str(), 0);
+        ::unlinkat(day_folder, aside.c_str(), 0);
         return problem;
     }
     const std::string name = mail.identity + ".eml";
-    if (::renameat(day_folder.fd(), aside.c_str(), day_folder.fd(), name.c_str()) != 0) {
+    if (::renameat(day_folder, aside.c_str(), day_folder, name.c_str()) != 0) {
         return sentence("The mail cannot be renamed", errno);
     }
     return {};
@@ -159,12 +175,14 @@ private:
         fs::create_directories(folder_, ignored);
         const File folder(open_folder(AT_FDCWD, folder_.c_str()));
         if (!folder.open()) return none_sent(batch, sentence("The mail folder cannot be opened", errno));
+        DayFolder day;
         for (WaitingMail& waiting : batch) {
             if (!is_valid_identity(waiting.mail.identity)) {
                 waiting.result = {MailOutcome::refused, "The mail's identity cannot be a file name."};
                 continue;
             }
-            std::string problem = write_mail(folder.fd(), waiting.mail);
+            std::string problem = day.open(folder.fd(), format_rfc3339(waiting.mail.date).substr(0, 10));
+            if (problem.empty()) problem = write_mail(day.fd(), waiting.mail);
             const MailOutcome outcome = problem.empty() ? MailOutcome::sent : MailOutcome::no_answer;
             waiting.result = {outcome, std::move(problem)};
         }

@@ -3,6 +3,7 @@
 #include <fstream>
 #include <future>
 #include <iterator>
+#include <map>
 #include <memory>
 #include <set>
 #include <vector>
@@ -50,6 +51,23 @@ TEST(MailFolder, writes_a_mail_under_its_day_and_identity) {
     EXPECT_EQ(names_in(place.path() / "a" / "mail"), (std::set<std::string>{"2026-01-01"}));
     EXPECT_EQ(names_in(place.path() / "a" / "mail" / "2026-01-01"), (std::set<std::string>{"o-1-processed.eml"}));
     EXPECT_EQ(content(place.path() / "a" / "mail" / "2026-01-01" / "o-1-processed.eml"), "raw\r\nbytes");
+}
+
+TEST(MailFolder, puts_mails_of_one_batch_under_their_own_days) {
+    const TemporaryDirectory place;
+    RecordingLog log;
+    const auto mailer = make_mail_folder({.folder = place.path()}, log);
+    std::vector<std::future<MailResult>> results;
+    std::map<std::string, std::set<std::string>> expected;
+    for (int i = 0; i < 60; ++i) {
+        Mail mail = make_mail("o-" + std::to_string(i) + "-processed");
+        const bool next_day = i % 3 == 0;
+        if (next_day) mail.date += std::chrono::days(1);
+        expected[next_day ? "2026-01-02" : "2026-01-01"].insert(mail.identity + ".eml");
+        results.push_back(send(*mailer, std::move(mail)));
+    }
+    for (auto& result : results) EXPECT_EQ(result.get().outcome, MailOutcome::sent);
+    for (const auto& [day, names] : expected) EXPECT_EQ(names_in(place.path() / day), names);
 }
 
 TEST(MailFolder, only_its_owner_can_read_a_mail) {

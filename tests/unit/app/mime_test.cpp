@@ -26,6 +26,8 @@ TEST(Mime, quoted_printable_breaks_lines_after_76_characters) {
     EXPECT_EQ(encode_quoted_printable(std::string(75, 'a')), std::string(75, 'a') + "\r\n");
     EXPECT_EQ(encode_quoted_printable(std::string(76, 'a')), std::string(75, 'a') + "=\r\na\r\n");
     EXPECT_EQ(encode_quoted_printable(std::string(74, 'a') + "="), std::string(74, 'a') + "=\r\n=3D\r\n");
+    EXPECT_EQ(encode_quoted_printable(std::string(74, 'a') + " b"), std::string(74, 'a') + " =\r\nb\r\n");
+    EXPECT_EQ(encode_quoted_printable(std::string(75, 'a') + " "), std::string(75, 'a') + "=\r\n=20\r\n");
 }
 
 TEST(Mime, cleans_control_characters_and_what_is_not_utf8) {
