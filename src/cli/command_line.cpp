@@ -1,9 +1,11 @@
 #include <CLI/CLI.hpp>
 
+#include <cerrno>
 #include <cstdio>
 #include <exception>
 #include <fstream>
 #include <iterator>
+#include <system_error>
 #include <unistd.h>
 
 #include "adapters/mongo/mongo.hpp"
@@ -25,9 +27,14 @@ Variables read_environment() {
     return variables;
 }
 
-Result<Variables> read_env_file() {
-    std::ifstream file(".env");
-    if (!file) return Variables{};
+// One that was named must be there; .env need not.
+Result<Variables> read_env_file(const std::string& named) {
+    std::ifstream file(named.empty() ? ".env" : named);
+    if (!file && named.empty()) return Variables{};
+    if (!file) {
+        return fail(ErrorCode::validation_failed,
+                    "--env-file " + named + " cannot be read (" + std::generic_category().message(errno) + ").");
+    }
     return parse_env_file(std::string{std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>()});
 }
 
@@ -64,8 +71,8 @@ void add_settings(CLI::App& command, Variables& flags, bool all) {
 
 // Loads the configuration around a command; the only boundary where an exception ends a command.
 template <class Run>
-int with_context(const Variables& flags, Run run) {
-    const auto env_file = read_env_file();
+int with_context(const Variables& flags, const std::string& env_file_name, Run run) {
+    const auto env_file = read_env_file(env_file_name);
     const auto loaded =
         env_file ? load_config(flags, read_environment(), *env_file) : Result<LoadedConfig>{fail(env_file.error())};
     if (!loaded) {
@@ -82,15 +89,18 @@ int with_context(const Variables& flags, Run run) {
 struct CommandLine {
     CLI::App app{"Waybill: an order-processing backend for online shops.", "waybill"};
     Variables flags;
+    std::string env_file;
     NewUser user;
     BenchRequest bench;
     std::string dead_letter_id;
     bool env_sample = false;
+    bool only_alive = false;
     int status = exit_ok;
 
     CommandLine() {
         app.require_subcommand(0, 1);  // none is refused later, so that a mistyped one is named first
         app.set_version_flag("--version", "waybill 0.1.0");
+        app.add_option("--env-file", env_file, "reads settings from this file instead of .env")->type_name("FILE");
         app.footer(
             "Every setting is a flag, an environment variable and a line of .env, in that order.\n"
             "'waybill COMMAND --help' lists them; 'waybill config' shows which value counts and why.");
@@ -104,6 +114,10 @@ struct CommandLine {
         config->add_flag("--env-sample", env_sample, "print every setting as a .env file instead");
         add("doctor", "Check everything the server needs, and say what to do", true,
             [](const CommandContext& context) { return run_doctor(context); });
+        CLI::App* healthcheck =
+            add("healthcheck", "Ask the running server whether it is ready; exit status 0 or 1", true,
+                [this](const CommandContext& context) { return run_healthcheck(context, only_alive); });
+        healthcheck->add_flag("--live", only_alive, "whether it answers at all, also while its store is away");
         add_bench_command();
         add_user_commands();
         add_dead_letter_commands();
@@ -114,7 +128,8 @@ struct CommandLine {
                   CLI::App* parent = nullptr) {
         CLI::App* command = (parent != nullptr ? parent : &app)->add_subcommand(name, help);
         add_settings(*command, flags, all_flags);
-        command->callback([this, run] { status = with_context(flags, run); });
+        command->callback([this, run] { status = with_context(flags, env_file, run); });
+        command->fallthrough();
         return command;
     }
 
@@ -138,7 +153,7 @@ struct CommandLine {
 
     void add_user_commands() {
         CLI::App* users = app.add_subcommand("user", "Manage accounts");
-        users->require_subcommand(1);
+        users->require_subcommand(1)->fallthrough();
         CLI::App* create = add(
             "create", "Create an account; its password is read from standard input", false,
             [this](const CommandContext& context) { return run_user_create(context, user); }, users);
@@ -149,7 +164,7 @@ struct CommandLine {
 
     void add_dead_letter_commands() {
         CLI::App* letters = app.add_subcommand("dead-letters", "Look after work that could not be finished");
-        letters->require_subcommand(1);
+        letters->require_subcommand(1)->fallthrough();
         add(
             "ls", "List them, newest first", false,
             [](const CommandContext& context) { return run_dead_letters_list(context); }, letters);

@@ -40,6 +40,10 @@ struct BenchRequest {
 [[nodiscard]] int run_config(const CommandContext& context, bool env_sample);
 [[nodiscard]] int run_doctor(const CommandContext& context);
 
+// Asks the server of --listen whether it is ready (or only alive): its answer on standard output and 0, or
+// one sentence and 1. For container engines and supervisors that run a command.
+[[nodiscard]] int run_healthcheck(const CommandContext& context, bool only_alive);
+
 // Measures a server of its own in a folder beside the data directory, which it removes; SIGINT and
 // SIGTERM end it early with status 1.
 [[nodiscard]] int run_bench(const CommandContext& context, const BenchRequest& request);
