@@ -1,6 +1,6 @@
 // A mail server for one test.
 //   node smtpd.mjs [--mode starttls|tls|plain] [--cert FILE --key FILE] [--user NAME --password WORD]
-//                  [--no-auth] [--greet 554]
+//                  [--no-auth] [--greet 554] [--port N]
 // prints "listening PORT", then one line of JSON for each connection and each mail that it took:
 //   {"event":"open"}      {"event":"mail","from":..,"to":[..],"raw":<hex>,"tls":true,"user":..,"connection":".."}
 // ends when its standard input closes, so that it never outlives the test that started it.
@@ -17,7 +17,7 @@ import { SMTPServer } from 'smtp-server';
 const text = { type: 'string' };
 const { values: options } = parseArgs({
   options: { mode: { type: 'string', default: 'starttls' }, cert: text, key: text, user: text, password: text,
-    'no-auth': { type: 'boolean', default: false }, greet: text },
+    'no-auth': { type: 'boolean', default: false }, greet: text, port: { type: 'string', default: '0' } },
 });
 const tell = (event) => process.stdout.write(JSON.stringify(event) + '\n');
 const connectionOf = (session) => [...server.connections].find((one) => one.id === session.id);
@@ -83,5 +83,5 @@ const server = new SMTPServer({
   },
 });
 server.on('error', () => {}); // a client that goes away is no problem of ours
-server.listen(0, '127.0.0.1', () => process.stdout.write(`listening ${server.server.address().port}\n`));
+server.listen(Number(options.port), '127.0.0.1', () => process.stdout.write(`listening ${server.server.address().port}\n`));
 process.stdin.on('end', () => process.exit(0)).on('error', () => process.exit(0)).resume();
