@@ -30,6 +30,10 @@ GOALS = [
     ("mongo_256", "commands per order on MongoDB, 256 connections", ("<", 0.06), ".3f"),
 ]
 
+# A goal that also counts as reached when another figure is: where the disk's own loop is the limit, the price
+# of an empty reply cannot be.
+INSTEAD = {"post_livez": ("post_sqlite", 0.8)}
+
 
 class Run:
     """Collects the figures of one run: `loads` are rates and latencies, `values` the goals' figures."""
