@@ -147,8 +147,8 @@ public:
         static std::atomic<unsigned> mails_made{0};
         identity += "-" + std::to_string(++mails_made);
 #endif
-        return make(std::move(identity), to, *order.finished_at, words_.at(order.status),
-                    order_values(order, options_));
+        return make(std::move(identity), to, *order.finished_at, words_.at(order.status), order_values(order, options_),
+                    order.trace);
     }
 
     Mail render(const ResetMail& reset, const std::string& token) const {
@@ -167,24 +167,25 @@ public:
 
 private:
     Mail make(std::string identity, std::string to, TimePoint date, const MailWords& words,
-              const mustache::data& values) const {
+              const mustache::data& values, const TraceContext& trace = {}) const {
         Mail mail;
         mail.identity = std::move(identity);
         mail.from = options_.from;
         mail.to = std::move(to);
         mail.date = date;
-        mail.raw = headers(mail, words.subject.render(values)) +
+        mail.raw = headers(mail, words.subject.render(values), trace) +
                    multipart(mail.identity, words.text.render(values), words.html.render(values));
         return mail;
     }
 
-    std::string headers(const Mail& mail, const std::string& subject) const {
+    std::string headers(const Mail& mail, const std::string& subject, const TraceContext& trace) const {
         std::string out = mime::address_header("From", options_.shop_name, mail.from);
         out += mime::address_header("To", "", mail.to);
         out += mime::text_header("Subject", subject);
         out += "Date: " + mime::format_date(mail.date) + "\r\n";
         out += "Message-ID:\r\n <" + mail.identity + mail.from.substr(mail.from.rfind('@')) + ">\r\n";
         out += "X-Waybill-Mail-Id: " + mail.identity + "\r\n";
+        if (trace.is_set()) out += "X-Waybill-Trace: " + to_traceparent(trace) + "\r\n";
         out += "Auto-Submitted: auto-generated\r\n";
         return out + "MIME-Version: 1.0\r\n";
     }

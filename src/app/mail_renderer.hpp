@@ -35,9 +35,9 @@ public:
     MailRenderer(Options options, const MailTemplates& overrides);
     ~MailRenderer();
 
-    // The order must be terminal. Sets X-Waybill-Mail-Id, Message-ID, Date and MIME boundaries from
-    // the identity and the order's times; parts are text and HTML, quoted-printable (RFC 2045), the subject an
-    // encoded word where it must be (RFC 2047).
+    // The order must be terminal. Sets X-Waybill-Mail-Id, X-Waybill-Trace (as a traceparent), Message-ID, Date and MIME
+    // boundaries from the identity and the order's times; parts are text and HTML, quoted-printable (RFC 2045), the
+    // subject an encoded word where it must be (RFC 2047).
     [[nodiscard]] Mail render(const Order& order, const std::string& to) const;
 
     // The same for a reset, with its token; the identity is "reset-<id>".

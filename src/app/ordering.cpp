@@ -57,7 +57,8 @@ void Ordering::place(const Caller& caller, OrderRequest request, OrderIntake::Do
     }
 #endif
     NewOrder order{ids_.make_order_id(), caller.user_id,         std::move(request.location),
-                   std::move(*lines),    request.expected_total, std::move(request.idempotency)};
+                   std::move(*lines),    request.expected_total, std::move(request.idempotency),
+                   request.trace};
     if (!order.location) order.location = options_.default_location;
     intake_.submit(std::move(order), request.size, std::move(done));
 }

@@ -23,6 +23,7 @@ struct OrderRequest {
     std::optional<MinorUnits> expected_total{};
     std::optional<IdempotencyKey> idempotency{};
     std::size_t size = 0;  // of the request, in bytes
+    TraceContext trace{};
 };
 
 struct FoundOrder {

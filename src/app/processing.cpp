@@ -179,6 +179,7 @@ private:
         if (kind.writes.empty()) return;
         const std::vector<Result<void>> results = write_all(kind.writes, log_, call);
         for (std::size_t i = 0; i < results.size(); ++i) {
+            const TracedScope scope(kind.tries[i].work.order.trace);
             if (results[i]) {
                 count(kind.writes[i], kind.tries[i]);
                 settled_.written.push_back(std::move(kind.tries[i].work.lease));
@@ -191,7 +192,12 @@ private:
     void count(const OrderSettlement& settled, const FinishedTry& ended) {
         mails_may_wait_ = true;
         (settled.processed ? metrics_.orders_processed : metrics_.orders_failed).Increment();
-        if (settled.processed) return;
+        if (settled.processed) {
+            if (log_.enabled(LogLevel::debug)) {
+                log_.write(LogLevel::debug, "order-processed", {{"order", settled.order_id.text}});
+            }
+            return;
+        }
         log_.write(LogLevel::info, "order-failed", {{"order", settled.order_id.text}, {"reason", settled.reason}});
         if (settled.dead_letter) count_dead_letter(ended, settled.reason);
     }
@@ -199,6 +205,9 @@ private:
     void count(const MailSettlement& settled, const FinishedTry& ended) {
         if (settled.dead_letter) return count_dead_letter(ended, settled.reason);
         metrics_.mails_sent.Increment();
+        if (!log_.enabled(LogLevel::debug)) return;
+        log_.write(LogLevel::debug, "mail-sent",
+                   {{"work", ended.work.lease.work_id.text}, {"order", ended.work.order.id.text}});
     }
 
     void count(const Retry& retry, const FinishedTry& ended) {
@@ -266,6 +275,7 @@ std::size_t Processing::in_flight_max(WorkKind kind) const {
 void Processing::begin(ClaimedWork work, std::move_only_function<void(FinishedTry)> done) {
     const auto current = std::make_shared<Try>(std::move(work), std::move(done));
     const WorkKind kind = current->work().kind;
+    const TracedScope scope(current->work().order.trace);
     if (current->work().attempts >= policy_.attempts_max) {
         current->finish(TryOutcome::crashed, std::string(crash_reason_of(kind)));
         return;

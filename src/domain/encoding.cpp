@@ -9,7 +9,8 @@ namespace waybill {
 namespace {
 
 // The first byte: what follows, and in which version of its form.
-enum class Form : std::uint8_t { lines_1 = 0x11, order_1 = 0x21, product_1 = 0x31, products_1 = 0x41 };
+// order_2 is order_1 with a trace; an order without one is still written as order_1.
+enum class Form : std::uint8_t { lines_1 = 0x11, order_1 = 0x21, order_2 = 0x22, product_1 = 0x31, products_1 = 0x41 };
 
 class Writer {
 public:
@@ -33,6 +34,8 @@ public:
         size(value.size());
         bytes_ += value;
     }
+
+    void trace(const TraceContext& value) { bytes_ += as_bytes(value); }
 
     void time(TimePoint value) { number(to_unix_ms(value)); }
 
@@ -93,6 +96,16 @@ public:
         std::string value{rest_.substr(0, length)};
         rest_.remove_prefix(length);
         return value;
+    }
+
+    TraceContext trace() {
+        const std::optional<TraceContext> value = read_trace(rest_.substr(0, sizeof(TraceContext)));
+        if (!value) {
+            spoil();
+            return {};
+        }
+        rest_.remove_prefix(sizeof(TraceContext));
+        return *value;
     }
 
     bool flag() {
@@ -193,7 +206,7 @@ std::optional<std::vector<OrderLine>> decode_lines(std::string_view bytes) {
 }
 
 std::string encode_order(const Order& order) {
-    Writer out{Form::order_1};
+    Writer out{order.trace.is_set() ? Form::order_2 : Form::order_1};
     out.text(order.id.text);
     out.text(order.user_id.text);
     out.text(order.location);
@@ -204,11 +217,13 @@ std::string encode_order(const Order& order) {
     out.optional_time(order.processing_at);
     out.optional_time(order.finished_at);
     out.text(order.reason);
+    if (order.trace.is_set()) out.trace(order.trace);
     return out.take();
 }
 
 std::optional<Order> decode_order(std::string_view bytes) {
-    Reader in{bytes, Form::order_1};
+    const bool traced = !bytes.empty() && bytes.front() == static_cast<char>(Form::order_2);
+    Reader in{bytes, traced ? Form::order_2 : Form::order_1};
     Order order;
     order.id.text = in.text();
     order.user_id.text = in.text();
@@ -220,6 +235,7 @@ std::optional<Order> decode_order(std::string_view bytes) {
     order.processing_at = in.optional_time();
     order.finished_at = in.optional_time();
     order.reason = in.text();
+    if (traced) order.trace = in.trace();
     return if_complete(in, std::move(order));
 }
 

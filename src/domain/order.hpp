@@ -12,6 +12,7 @@
 #include "domain/ids.hpp"
 #include "domain/money.hpp"
 #include "domain/time.hpp"
+#include "domain/trace.hpp"
 
 namespace waybill {
 
@@ -48,6 +49,7 @@ struct Order {
     std::optional<TimePoint> processing_at{};  // first claim
     std::optional<TimePoint> finished_at{};    // terminal state
     std::string reason{};                      // why it failed or was cancelled; may be empty
+    TraceContext trace{};                      // of the request that placed it
 
     [[nodiscard]] TimePoint updated_at() const { return finished_at.value_or(processing_at.value_or(created_at)); }
     // When a change that happens now is said to have happened: a clock that was set back, or is

@@ -124,6 +124,7 @@ Result<Order> plan_order(const NewOrder& order, std::string location, std::span<
     planned.user_id = order.user_id;
     planned.location = std::move(location);
     planned.created_at = now;
+    planned.trace = order.trace;
     return planned;
 }
 

@@ -37,6 +37,7 @@ struct NewOrder {
     std::vector<RequestedLine> lines;          // merged: one line for each product
     std::optional<MinorUnits> expected_total;  // what the customer saw
     std::optional<IdempotencyKey> idempotency;
+    TraceContext trace{};
 };
 
 // Lines of one product become one line, in the order of first appearance. Errors

@@ -7,6 +7,8 @@
 #include <utility>
 #include <vector>
 
+#include "domain/trace.hpp"
+
 namespace waybill::http {
 
 enum class Method : std::uint8_t { get, head, post, put, patch, del, options, other };
@@ -26,6 +28,7 @@ struct Request {
     bool peer_is_loopback = false;
     std::string request_id;      // the client's, or ours
     std::string client_address;  // the peer's, or what a trusted proxy says
+    TraceContext trace;          // the client's in a step of ours, or one that begins here
 
     // The first header of that name, compared without case; empty when absent.
     [[nodiscard]] std::string_view header(std::string_view name) const;

@@ -9,6 +9,7 @@
 #include <string>
 #include <utility>
 
+#include "app/trace_maker.hpp"
 #include "http/answer_headers.hpp"
 #include "http/client_address.hpp"
 #include "http/request_checks.hpp"
@@ -59,6 +60,17 @@ std::string_view trim(std::string_view text) {
     return text;
 }
 
+// Several of them name none (w3.org/TR/trace-context, 3.2).
+std::optional<TraceContext> callers_trace(const Request& request) {
+    std::optional<std::string_view> sent;
+    for (const auto& [name, value] : request.headers) {
+        if (!equal_names(name, "traceparent")) continue;
+        if (sent) return std::nullopt;
+        sent = value;
+    }
+    return sent ? parse_traceparent(*sent) : std::nullopt;
+}
+
 bool is_json_type(std::string_view value) {
     const std::size_t end = value.find(';');
     if (!equal_names(trim(value.substr(0, end)), "application/json")) return false;
@@ -80,7 +92,8 @@ public:
           meter_(services.metrics.families()),
           table_(api, root,
                  [this](const Route& route) { return meter_.add_route(route.pattern, to_text(route.method)); }),
-          proxies_(services.edge.trusted_proxies) {
+          proxies_(services.edge.trusted_proxies),
+          traces_(services.clock) {
         std::array<std::uint8_t, 8> random{};
         services_.clock.fill_random(random);
         for (const std::uint8_t byte : random) id_prefix_ = id_prefix_ << 8 | byte;
@@ -115,6 +128,7 @@ private:
     RequestMeter meter_;
     RouteTable table_;
     TrustedProxies proxies_;
+    TraceMaker traces_;
     std::uint64_t id_prefix_ = 0;
     std::atomic<std::uint64_t> id_counter_ = 0;
 };
@@ -158,11 +172,13 @@ Pending Router::State::begin(Request& request) {
         append_hex(request.request_id, id_counter_.fetch_add(1, std::memory_order_relaxed));
     }
     request.client_address = proxies_.client_address(request);
+    request.trace = traces_.begin(callers_trace(request));
     return Pending{request, services_.clock.steady_now()};
 }
 
 std::variant<Response, Deferred> Router::State::handle(Request& request) {
     Pending pending = begin(request);
+    const TracedScope scope(request.trace);
     try {
         return dispatch(pending);
     } catch (const std::exception& error) {
@@ -226,6 +242,7 @@ Deferred Router::State::defer(Pending& pending, bool token_unchecked) {
 void Router::State::work(const std::shared_ptr<Pending>& pending, bool token_unchecked, Completion done) {
     // The request may be gone once it is answered, so the log's copy is made before.
     const std::string request_id = pending->request.request_id;
+    const TracedScope scope(pending->request.trace);
     Answer answer(*this, pending, std::move(done));
     try {
         if (token_unchecked) {
@@ -247,6 +264,7 @@ void Router::State::work(const std::shared_ptr<Pending>& pending, bool token_unc
 }
 
 Response Router::State::make_answer(const Pending& pending, MakeResponse& make) {
+    const TracedScope scope(pending.request.trace);
     try {
         return finish(pending, make());
     } catch (const std::exception& error) {
@@ -336,6 +354,7 @@ void Router::State::log_answer(const Pending& pending, const Response& response,
     const LogLevel level = response.status >= 500 ? LogLevel::warn : LogLevel::debug;
     if (!services_.log.enabled(level)) return;
     const Request& request = pending.request;
+    const TracedScope scope(request.trace);
     services_.log.write(level, "request",
                         {{"method", std::string(to_text(request.method))},
                          {"path", std::string(request.path)},
@@ -346,6 +365,7 @@ void Router::State::log_answer(const Pending& pending, const Response& response,
 }
 
 Response Router::State::crashed(const Pending& pending, std::string_view what) {
+    const TracedScope scope(pending.request.trace);
     log_crash(pending.request.request_id, what);
     return problem(pending.request, Error{ErrorCode::internal, {}});
 }

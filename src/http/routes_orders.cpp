@@ -39,6 +39,7 @@ void place_order(const Services& services, const Exchange& exchange, Completion 
     auto order = decode_order_request(request, services.edge.currency);
     if (!order) return completion(ready(std::move(order.error())));
     order->idempotency = std::move(*key);
+    order->trace = request.trace;
 
     // The request stays until the response is there; the exchange need not.
     auto answer = [&request, &currency = services.edge.currency,

@@ -11,6 +11,7 @@
 #include "domain/error.hpp"
 #include "domain/ids.hpp"
 #include "domain/time.hpp"
+#include "domain/trace.hpp"
 
 namespace waybill {
 
@@ -18,6 +19,7 @@ struct QueueMessage {
     WorkId work_id;
     OrderId order_id;
     std::uint32_t send_number = 0;  // raised in the store before each send
+    TraceContext trace{};
 };
 
 struct ReceivedMessage {

@@ -118,6 +118,7 @@ struct SentWork {
     WorkId work_id;
     OrderId order_id;
     std::uint32_t send_number = 0;
+    TraceContext trace{};  // the order's
 };
 
 struct DeadLetter {

@@ -12,7 +12,9 @@ namespace {
 std::vector<QueueMessage> messages_of(std::span<const SentWork> items) {
     std::vector<QueueMessage> messages;
     messages.reserve(items.size());
-    for (const SentWork& item : items) messages.push_back({item.work_id, item.order_id, item.send_number});
+    for (const SentWork& item : items) {
+        messages.push_back({item.work_id, item.order_id, item.send_number, item.trace});
+    }
     return messages;
 }
 

@@ -66,6 +66,30 @@ TEST_P(StorePlacing, keeps_ids_and_texts_as_they_are) {
     EXPECT_EQ(claim_only().order.lines.at(0).name, name);
 }
 
+TEST_P(StorePlacing, the_trace_of_an_order_stays_with_it_to_its_mail) {
+    add_product("tea", 100, 10);
+    NewOrder order = with_key(new_order("o-1", {{"tea", 1}}), "key");
+    order.trace = *parse_traceparent("00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01");
+    EXPECT_EQ(must(place(order)).order.trace, order.trace);
+    EXPECT_EQ(order_of("o-1").trace, order.trace);
+
+    NewOrder repeat = order;
+    repeat.trace.id[0] = 9;
+    EXPECT_EQ(must(place(repeat)).order.trace, order.trace) << "it is the first one's order";
+
+    const ClaimedWork work = claim_only();
+    EXPECT_EQ(work.order.trace, order.trace);
+    must(settle(work, true));
+    EXPECT_EQ(claim_only(WorkKind::send_mail).order.trace, order.trace);
+}
+
+TEST_P(StorePlacing, an_order_may_come_without_a_trace) {
+    add_product("tea", 100, 10);
+    must_place("o-1", {{"tea", 1}});
+    EXPECT_FALSE(order_of("o-1").trace.is_set());
+    EXPECT_FALSE(claim_only().order.trace.is_set());
+}
+
 struct Refusal {
     std::string why;
     std::function<void(NewOrder&)> spoil;

@@ -22,6 +22,21 @@ TEST_P(StoreQueue, a_claim_by_id_takes_what_is_due) {
     EXPECT_EQ(code_of(settle(*claimed.work, true)), no_error);
 }
 
+TEST_P(StoreQueue, what_is_sent_names_the_trace_of_its_order) {
+    add_product("tea", 100, 10);
+    NewOrder traced = new_order("o-1", {{"tea", 1}});
+    traced.trace = *parse_traceparent("00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01");
+    must(place(traced));
+    clock.advance(Milliseconds{1});
+    must_place("o-2", {{"tea", 1}});
+    const std::vector<SentWork> sent = mark_sent();
+    ASSERT_EQ(sent.size(), 2u);
+    EXPECT_EQ(sent[0].trace, traced.trace);
+    EXPECT_FALSE(sent[1].trace.is_set());
+    clock.advance(resend_after);
+    EXPECT_EQ(mark_sent().at(0).trace, traced.trace) << "sent again";
+}
+
 TEST_P(StoreQueue, a_claim_by_id_of_finished_or_unknown_work_has_nothing_to_do) {
     add_product("tea", 100, 10);
     must_place("o-1", {{"tea", 1}});

@@ -125,7 +125,7 @@ Result<std::vector<SentWork>> MemoryStore::mark_sent(std::size_t max, std::size_
         item->state = WorkState::sent;
         item->ready_at = now + resend_after;
         item->resend_at = item->ready_at;
-        won.push_back({item->id, item->order_id, ++item->send_number});
+        won.push_back({item->id, item->order_id, ++item->send_number, orders_.at(item->order_id).trace});
     }
     return won;
 }

@@ -28,6 +28,9 @@ public:
     void write(LogLevel level, std::string_view event, std::initializer_list<LogField> fields) override {
         Event kept{level, std::string(event), {}};
         for (const LogField& field : fields) kept.fields.emplace(field.name, field.value);
+        if (const TraceContext& trace = TracedScope::current(); trace.is_set()) {
+            kept.fields.emplace("trace_id", trace_id_text(trace));
+        }
         const std::lock_guard lock(mutex_);
         events_.push_back(std::move(kept));
     }

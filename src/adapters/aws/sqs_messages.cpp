@@ -43,8 +43,9 @@ std::optional<std::size_t> entry_of(const json::object& element, std::size_t cou
 }  // namespace
 
 std::string message_body(const QueueMessage& message) {
-    return json::serialize(
-        json::object{{"v", body_version}, {"work", message.work_id.text}, {"order", message.order_id.text}});
+    json::object body{{"v", body_version}, {"work", message.work_id.text}, {"order", message.order_id.text}};
+    if (message.trace.is_set()) body["traceparent"] = to_traceparent(message.trace);
+    return json::serialize(body);
 }
 
 ReadBody read_body(std::string_view body) {

@@ -108,6 +108,7 @@ std::string text_line(TimePoint now, LogLevel level, std::string_view event, std
         line += '=';
         needs_quotes(field.value) ? append_quoted(line, field.value) : append_escaped(line, field.value);
     }
+    if (const TraceContext& trace = TracedScope::current(); trace.is_set()) line += " trace_id=" + trace_id_text(trace);
     line += '\n';
     return line;
 }
@@ -122,6 +123,9 @@ std::string json_line(TimePoint now, LogLevel level, std::string_view event, std
         append_quoted(line, field.name);
         line += ':';
         append_quoted(line, field.value);
+    }
+    if (const TraceContext& trace = TracedScope::current(); trace.is_set()) {
+        line += ",\"trace_id\":\"" + trace_id_text(trace) + '"';
     }
     line += "}\n";
     return line;

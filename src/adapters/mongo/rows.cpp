@@ -20,6 +20,15 @@ WorkKind parse_kind(const std::string& word) {
     throw std::runtime_error("a work item has an unknown kind");
 }
 
+// Absent where there is no trace.
+std::optional<std::string> write_trace(const TraceContext& trace) {
+    return trace.is_set() ? std::optional(to_traceparent(trace)) : std::nullopt;
+}
+
+TraceContext read_trace_of(const View& found) {
+    return parse_traceparent(found.text_or("traceparent", "")).value_or(TraceContext{});
+}
+
 std::vector<OrderLine> read_lines(const std::vector<Document>& found) {
     std::vector<OrderLine> lines;
     lines.reserve(found.size());
@@ -69,13 +78,15 @@ Order read_order(const View& found) {
             .created_at = found.time("created_at"),
             .processing_at = found.optional_time("processing_at"),
             .finished_at = found.optional_time("finished_at"),
-            .reason = found.text_or("reason", "")};
+            .reason = found.text_or("reason", ""),
+            .trace = read_trace_of(found)};
 }
 
 Document write_order(const Order& order) {
     return doc("_id", order.id, "user_id", order.user_id, "location", order.location, "lines", write_lines(order.lines),
                "total", order.total, "status", to_text(order.status), "created_at", order.created_at, "processing_at",
-               order.processing_at, "finished_at", order.finished_at, "reason", order.reason);
+               order.processing_at, "finished_at", order.finished_at, "reason", order.reason, "traceparent",
+               write_trace(order.trace));
 }
 
 WorkItem read_work_item(const View& found) {
@@ -91,14 +102,15 @@ WorkItem read_work_item(const View& found) {
             .send_number = static_cast<std::uint32_t>(found.integer("send_number")),
             .mail_to = found.text_or("mail_to", ""),
             .created_at = found.time("created_at"),
-            .resend_at = found.optional_time("resend_at")};
+            .resend_at = found.optional_time("resend_at"),
+            .trace = read_trace_of(found)};
 }
 
 Document write_work_item(const WorkItem& item) {
     return doc("_id", item.id, "kind", to_text(item.kind), "state", to_word(item.state), "order_id", item.order_id,
                "ready_at", item.ready_at, "epoch", item.epoch, "attempts", item.attempts, "tries", item.tries,
                "first_try_at", item.first_try_at, "send_number", item.send_number, "mail_to", item.mail_to,
-               "created_at", item.created_at, "resend_at", item.resend_at);
+               "created_at", item.created_at, "resend_at", item.resend_at, "traceparent", write_trace(item.trace));
 }
 
 DeadLetter read_dead_letter(const View& found) {

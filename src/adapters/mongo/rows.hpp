@@ -27,6 +27,7 @@ struct WorkItem {
     std::string mail_to{};
     TimePoint created_at{};
     std::optional<TimePoint> resend_at{};
+    TraceContext trace{};  // of a process_order: the order's, for its message
 };
 
 [[nodiscard]] std::string_view to_word(WorkState state);

@@ -226,8 +226,9 @@ void Placing::accept(const NewOrder& order, const Order& planned) {
         records_.emplace(key, Record{std::string(hash.begin(), hash.end()), planned.id});
     }
     new_orders_.push_back(write_order(planned));
-    new_work_.push_back(write_work_item(
-        make_work_item(process_work_id(planned.id), WorkKind::process_order, planned.id, transaction_.now)));
+    WorkItem work = make_work_item(process_work_id(planned.id), WorkKind::process_order, planned.id, transaction_.now);
+    work.trace = planned.trace;
+    new_work_.push_back(write_work_item(work));
     accepted_.emplace(planned.id, planned);
 }
 

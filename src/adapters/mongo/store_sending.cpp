@@ -61,7 +61,7 @@ std::vector<SentWork> mark(Transaction& transaction, const std::vector<WorkItem>
         updates.add(item.id.text, doc(),
                     doc("$set", doc("state", to_word(WorkState::sent), "ready_at", resend_at, "resend_at", resend_at),
                         "$inc", doc("send_number", 1, "attempts", attempts_more)));
-        marked.push_back({item.id, item.order_id, item.send_number + 1});
+        marked.push_back({item.id, item.order_id, item.send_number + 1, item.trace});
     }
     transaction.update(collection::work, updates);
     return marked;

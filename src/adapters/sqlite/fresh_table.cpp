@@ -16,7 +16,7 @@ constexpr const char* pointer_type = "waybill-fresh-batch";
 
 constexpr const char* declaration =
     "CREATE TABLE fresh_orders (order_id, user_id, location, lines, total, created_at, key, request_hash,"
-    " process_id, mail_id, batch HIDDEN)";
+    " process_id, mail_id, trace, batch HIDDEN)";
 
 enum Column : int {
     column_order_id,
@@ -29,6 +29,7 @@ enum Column : int {
     column_request_hash,
     column_process_id,
     column_mail_id,
+    column_trace,
     column_batch,
 };
 
@@ -126,6 +127,9 @@ void answer_column(sqlite3_context* context, const JournaledOrder& fresh, Column
             return answer(context, process_work_id(order.id).text, SQLITE_TRANSIENT);
         case column_mail_id:
             return answer(context, mail_work_id(order.id, OrderStatus::processed).text, SQLITE_TRANSIENT);
+        case column_trace:
+            if (order.trace.is_set()) answer_blob(context, as_bytes(order.trace), SQLITE_STATIC);
+            return;
         case column_batch:
             return;
     }

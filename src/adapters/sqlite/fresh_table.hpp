@@ -4,7 +4,8 @@
 //   SELECT … FROM fresh_orders(?1)     ?1: a FreshBatch
 //
 // The columns are order_id, user_id, location, lines, total, created_at, key and request_hash (NULL
-// where the order has no key), process_id and mail_id (of the work items that an order can have).
+// where the order has no key), process_id and mail_id (of the work items that an order can have), and
+// trace (NULL where there is none).
 // Source: sqlite.org/vtab.html (eponymous-only tables) and sqlite.org/bindptr.html.
 #pragma once
 

@@ -21,8 +21,8 @@ Error in_doubt() {
 // Pending, with the item that has them processed.
 void insert_pending(Connection& db, const FreshBatch& batch) {
     db.run(
-        "INSERT OR FAIL INTO orders SELECT order_id, user_id, location, lines, total, 0, created_at, NULL, NULL, ''"
-        " FROM fresh_orders(?1)",
+        "INSERT OR FAIL INTO orders SELECT order_id, user_id, location, lines, total, 0, created_at, NULL, NULL, '',"
+        " trace FROM fresh_orders(?1)",
         as_pointer(batch));
     db.run(
         "INSERT OR FAIL INTO work SELECT process_id, 0, 0, order_id, created_at, 0, 0, 0, NULL, 0, '', created_at, NULL"
@@ -35,7 +35,7 @@ void insert_processed(Transaction& transaction, const FreshBatch& batch) {
     auto& [db, now] = transaction;
     db.run(
         "INSERT OR FAIL INTO orders SELECT order_id, user_id, location, lines, total, 2, created_at,"
-        " max(created_at, ?2), max(created_at, ?2), '' FROM fresh_orders(?1)",
+        " max(created_at, ?2), max(created_at, ?2), '', trace FROM fresh_orders(?1)",
         as_pointer(batch), now);
     db.run(
         "INSERT OR FAIL INTO work SELECT mail_id, 1, 0, order_id, ?2, 0, 0, 0, NULL, 0, email, ?2, NULL"

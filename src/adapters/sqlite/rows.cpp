@@ -23,7 +23,8 @@ Order read_order(const Rows& row) {
             .created_at = row.time(6),
             .processing_at = row.optional_time(7),
             .finished_at = row.optional_time(8),
-            .reason = row.text(9)};
+            .reason = row.text(9),
+            .trace = read_trace(row.blob(10)).value_or(TraceContext{})};
 }
 
 WorkItem read_work_item(const Rows& row) {

@@ -90,8 +90,11 @@ CREATE INDEX password_resets_by_end ON password_resets (expires_at);
 CREATE INDEX password_resets_to_mail ON password_resets (mail_ready_at) WHERE mail_ready_at IS NOT NULL;
 )sql";
 
+// The bytes of domain/trace.hpp; NULL for an order that came without one.
+constexpr Sql version_4 = "ALTER TABLE orders ADD COLUMN trace BLOB";
+
 // Element n leads from version n to n + 1.
-constexpr std::array migrations{version_1, version_2, version_3};
+constexpr std::array migrations{version_1, version_2, version_3, version_4};
 
 }  // namespace
 

@@ -147,6 +147,12 @@ std::vector<WorkItem> select_unsent(Connection& db, std::size_t max, TimePoint n
     return items;
 }
 
+TraceContext select_trace(Connection& db, const OrderId& id) {
+    Rows row = db.query("SELECT trace FROM orders WHERE order_id = ?1", id);
+    if (!row.next()) return {};
+    return read_trace(row.blob(0)).value_or(TraceContext{});
+}
+
 SentWork mark(Transaction& transaction, const WorkItem& item, Milliseconds resend_after) {
     const int attempts = item.attempts + (item.state == WorkState::claimed ? 1 : 0);
     const std::int64_t changed = transaction.db.run(
@@ -154,7 +160,7 @@ SentWork mark(Transaction& transaction, const WorkItem& item, Milliseconds resen
         " WHERE work_id = ?1",
         item.id, transaction.now + resend_after, item.send_number + 1, attempts);
     require(changed == 1, "a work item is not there");
-    return {item.id, item.order_id, item.send_number + 1};
+    return {item.id, item.order_id, item.send_number + 1, select_trace(transaction.db, item.order_id)};
 }
 
 Result<void> held_or_lost(std::int64_t changed) {

@@ -90,6 +90,7 @@ std::vector<WriteQueue::Waiting*> WriteQueue::take_group() {
 }
 
 void WriteQueue::commit(Group group) {
+    const TracedScope of_none{TraceContext{}};
     Failures failures;
     if (!commit_at_once(group, clock_.steady_now() + options_.busy_deadline, failures)) commit_each(group, failures);
     if (failures.writes == 0) return;

@@ -58,6 +58,7 @@ std::string hmac_sha256_hex(std::string_view key, std::string_view message) {
 // One call and all that libcurl points into while it runs.
 struct Call {
     std::string order_id;
+    TraceContext trace;
     std::string body;
     std::vector<std::string> headers;
     Fulfilment::Done done;
@@ -187,7 +188,7 @@ public:
 
 private:
     Call make_call(const Order& order) {
-        Call call{order.id.text, order_json(order, options_.currency), {}, {}};
+        Call call{order.id.text, order.trace, order_json(order, options_.currency), {}, {}};
         const auto seconds = std::chrono::floor<std::chrono::seconds>(clock_.now());
         const std::string timestamp = std::to_string(seconds.time_since_epoch().count());
         const std::string signature = hmac_sha256_hex(options_.secret, timestamp + "." + call.body);
@@ -198,7 +199,14 @@ private:
                         "Idempotency-Key: " + order.id.text,
                         "Waybill-Timestamp: " + timestamp,
                         "Waybill-Signature: v1=" + signature};
+        if (order.trace.is_set()) call.headers.push_back("traceparent: " + to_traceparent(next_step_of(order.trace)));
         return call;
+    }
+
+    // The call is a step of its own; what the service does follows from it.
+    TraceContext next_step_of(TraceContext trace) {
+        clock_.fill_random(trace.span_id);
+        return trace;
     }
 
     void run(const std::stop_token& stop) {
@@ -280,6 +288,7 @@ private:
     void note(const Call& call, const FulfilmentResult& result) {
         const bool away = result.outcome == FulfilmentOutcome::no_answer;
         if (std::exchange(away_, away) == away) return;
+        const TracedScope scope(call.trace);
         if (away) {
             log_.write(LogLevel::warn, "fulfilment-away", {{"order", call.order_id}, {"error", result.reason}});
         } else {

@@ -18,6 +18,14 @@ TEST(SqsMessages, ABodyIsReadAsItWasWritten) {
     EXPECT_EQ(body.work_id, one.work_id);
 }
 
+TEST(SqsMessages, ABodyNamesTheTraceOfItsOrder) {
+    QueueMessage message = one;
+    message.trace = *parse_traceparent("00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01");
+    EXPECT_EQ(message_body(message), R"({"v":1,"work":"w-1","order":"o-1",)"
+                                     R"("traceparent":"00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"})");
+    EXPECT_EQ(read_body(message_body(message)).kind, BodyKind::ours);
+}
+
 TEST(SqsMessages, OnlyWhatNobodyCanReadIsBroken) {
     const std::vector<std::pair<std::string, BodyKind>> table = {
         {"", BodyKind::broken},
@@ -49,7 +57,8 @@ TEST(SqsMessages, AStandardEntryHasNeither) {
 }
 
 TEST(SqsMessages, TenLongestMessagesAreFarBelowTheLimitOfABatch) {
-    const QueueMessage longest{WorkId(std::string(80, 'w')), OrderId(std::string(64, 'o')), 4'294'967'295U};
+    const QueueMessage longest{WorkId(std::string(80, 'w')), OrderId(std::string(64, 'o')), 4'294'967'295U,
+                               *parse_traceparent("00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01")};
     const std::vector<QueueMessage> batch(sqs_batch_max, longest);
     EXPECT_LT(send_request("http://q", batch, true).size(), 256U << 10);
 }

@@ -93,7 +93,7 @@ TEST_F(SqliteOpen, migrates_a_shop_of_schema_2_and_keeps_what_it_holds) {
     }
     {
         Connection db(database_file(data_dir()), Connection::Mode::write);
-        db.execute("DROP TABLE password_resets");
+        db.execute("DROP TABLE password_resets; ALTER TABLE orders DROP COLUMN trace");
         db.set_user_version(2);
     }
     const StorePtr store = open();
@@ -102,6 +102,28 @@ TEST_F(SqliteOpen, migrates_a_shop_of_schema_2_and_keeps_what_it_holds) {
     EXPECT_EQ(store->list_stock({}, std::nullopt, 10)->at(0).available, 998);
     ASSERT_TRUE(store->open_password_reset(ResetId("r1"), "u1@example.com", Milliseconds{1'000}));
     EXPECT_EQ(store->claim_reset_mails(10, Milliseconds{1'000})->size(), 1u);
+}
+
+// What the schema before traces looked like.
+TEST_F(SqliteOpen, migrates_a_shop_of_schema_3_and_keeps_what_it_holds) {
+    {
+        const StorePtr store = open();
+        stock_up(*store);
+        ASSERT_TRUE(place(*store, "o1"));
+    }
+    {
+        Connection db(database_file(data_dir()), Connection::Mode::write);
+        db.execute("ALTER TABLE orders DROP COLUMN trace");
+        db.set_user_version(3);
+    }
+    const StorePtr store = open();
+    EXPECT_EQ(read_schema_version(store->database().writer()), schema_version());
+    EXPECT_FALSE((*store->find_order(OrderId("o1")))->trace.is_set());
+    NewOrder traced = order("o2");
+    traced.trace = {.id = {1}, .span_id = {2}, .flags = 1};
+    ASSERT_TRUE(store->place_orders(std::span(&traced, 1)).front());
+    EXPECT_EQ((*store->find_order(OrderId("o2")))->trace, traced.trace);
+    EXPECT_EQ(store->list_orders({UserId("u1"), std::nullopt}, std::nullopt, 10)->size(), 2u);
 }
 
 TEST_F(SqliteOpen, keeps_everything_over_a_restart) {

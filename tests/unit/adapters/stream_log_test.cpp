@@ -42,6 +42,22 @@ std::string written(LogFormat format, const std::string& value) {
     return lines.text();
 }
 
+TEST(StreamLog, names_the_trace_of_what_its_thread_works_on) {
+    const TraceContext trace = *parse_traceparent("00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01");
+    const std::string id = "4bf92f3577b34da6a3ce929d0e0e4736";
+    {
+        const TracedScope scope(trace);
+        EXPECT_TRUE(written(LogFormat::text, "x").ends_with("value=x trace_id=" + id + "\n"));
+        EXPECT_TRUE(written(LogFormat::json, "x").ends_with("\"value\":\"x\",\"trace_id\":\"" + id + "\"}\n"));
+        std::string of_another;
+        std::thread([&] { of_another = written(LogFormat::text, "x"); }).join();
+        EXPECT_FALSE(of_another.contains("trace_id"));
+        const TracedScope several{TraceContext{}};
+        EXPECT_FALSE(written(LogFormat::text, "x").contains("trace_id"));
+    }
+    EXPECT_FALSE(written(LogFormat::text, "x").contains("trace_id"));
+}
+
 TEST(StreamLog, writes_one_text_line_for_an_event) {
     FakeClock clock;
     const Lines lines;

@@ -7,6 +7,7 @@
 #include <atomic>
 #include <future>
 #include <memory>
+#include <set>
 #include <stdexcept>
 
 #include "adapters/webcall/order_json.hpp"
@@ -52,6 +53,14 @@ std::future<FulfilmentResult> call(Fulfilment& fulfilment, const Order& order = 
     return promise->get_future();
 }
 
+// "" where there is none.
+std::string header_in(const std::string& request, const std::string& name) {
+    const std::size_t at = request.find("\r\n" + name + ": ");
+    if (at == std::string::npos) return "";
+    const std::size_t begin = at + name.size() + 4;
+    return request.substr(begin, request.find("\r\n", begin) - begin);
+}
+
 FulfilmentResult answer_to(const HttpPeer::Answer& answer) {
     FakeClock clock;
     RecordingLog log;
@@ -94,6 +103,28 @@ TEST(Webcall, posts_the_order_signed_and_with_its_id_as_key) {
               std::string::npos);
     EXPECT_EQ(head.find("Expect"), std::string::npos);
     EXPECT_EQ(body, order_json(make_order(), {}));
+}
+
+TEST(Webcall, each_call_is_a_step_of_its_own_in_the_trace_of_the_order) {
+    FakeClock clock;
+    RecordingLog log;
+    const HttpPeer peer([](const std::string&) { return HttpPeer::reply(503, ""); });
+    const auto fulfilment = make_webcall_fulfilment(options_for(peer.url()), clock, log);
+    Order order = make_order();
+    order.trace = *parse_traceparent("00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01");
+    call(*fulfilment, order).get();
+    call(*fulfilment, order).get();
+    call(*fulfilment).get();
+    std::set<std::string> steps{"00f067aa0ba902b7"};
+    for (const std::string& request : {peer.requests()[0], peer.requests()[1]}) {
+        const auto trace = parse_traceparent(header_in(request, "traceparent"));
+        ASSERT_TRUE(trace) << request;
+        EXPECT_EQ(trace->id, order.trace.id);
+        EXPECT_EQ(trace->flags, order.trace.flags);
+        EXPECT_TRUE(steps.insert(to_traceparent(*trace).substr(36, 16)).second) << request;
+    }
+    EXPECT_EQ(header_in(peer.requests()[2], "traceparent"), "") << "an order without a trace";
+    EXPECT_EQ(log.events_named("fulfilment-away").at(0).fields.at("trace_id"), "4bf92f3577b34da6a3ce929d0e0e4736");
 }
 
 struct Answered {

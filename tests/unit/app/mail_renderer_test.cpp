@@ -45,6 +45,16 @@ std::string part_of(const Mail& mail, const std::string& type) {
     return testing::decode_quoted_printable(mail.raw.substr(start, mail.raw.find("--=_", start) - start));
 }
 
+TEST(MailRenderer, names_the_trace_of_the_order_in_every_copy) {
+    Order order = make_order(OrderStatus::processed);
+    order.trace = *parse_traceparent("00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01");
+    const Mail mail = make_renderer().render(order, to);
+    EXPECT_NE(head_of(mail).find("\r\nX-Waybill-Trace: 00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01\r\n"),
+              std::string::npos)
+        << head_of(mail);
+    EXPECT_EQ(make_renderer().render(order, to).raw, mail.raw);
+}
+
 TEST(MailRenderer, derives_identity_and_headers_from_the_order) {
     const Mail mail = make_renderer().render(make_order(OrderStatus::processed), to);
     EXPECT_EQ(mail.identity, "o-1-processed");

@@ -50,6 +50,33 @@ TEST(Processing, hands_an_order_to_fulfilment_and_a_mail_to_the_mailer) {
     EXPECT_EQ(world.metrics.mails_sent.Value(), 1);
 }
 
+// Beside the values of their own, so that one search finds all that happened to an order.
+TEST(Processing, every_line_about_an_order_names_its_trace) {
+    WorkWorld world({.process_deadline = Milliseconds{1'000}, .attempts_max = 1});
+    for (const std::string id : {"ok", "refused", "again", "lost", "crashed"}) world.place(id);
+    world.fulfilment.answer_by([](const Order& order) -> FulfilmentResult {
+        if (order.id.text == "crashed") throw std::runtime_error("broken");
+        if (order.id.text == "refused") return {FulfilmentOutcome::refused, "No."};
+        if (order.id.text == "again") return {FulfilmentOutcome::no_answer, "Silence."};
+        return {FulfilmentOutcome::accepted, ""};
+    });
+    std::vector<FinishedTry> tries;
+    for (ClaimedWork& work : claim(world)) {
+        tries.push_back(try_one(world, std::move(work)));
+        if (tries.back().work.order.id.text == "lost") tries.back().work.lease.epoch += 1;
+    }
+    (void)world.processing.settle(orders, std::move(tries));
+    for (ClaimedWork& work : claim(world, mails)) {
+        (void)world.processing.settle(mails, {try_one(world, std::move(work))});
+    }
+    for (const std::string name : {"order-processed", "order-failed", "work-retried", "lease-lost", "work-crashed",
+                                   "dead-letter", "mail-sent"}) {
+        const auto lines = world.log.events_named(name);
+        EXPECT_FALSE(lines.empty()) << name;
+        for (const auto& line : lines) EXPECT_EQ(line.fields.at("trace_id"), trace_id_text(WorkWorld::trace)) << name;
+    }
+}
+
 TEST(Processing, tells_what_an_adapter_answered) {
     WorkWorld world;
     world.place("o-1");

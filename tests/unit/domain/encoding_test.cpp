@@ -28,6 +28,12 @@ Order order_with_everything() {
     return order;
 }
 
+Order traced_order() {
+    Order order = order_with_everything();
+    order.trace = {.id = {1, 2}, .span_id = {3}, .flags = 1};
+    return order;
+}
+
 Product lamp() {
     return {ProductId{"lamp"}, "Lamp", std::string(5'000, 'd'), 149'950, false, from_unix_ms(1), from_unix_ms(2)};
 }
@@ -56,6 +62,16 @@ TEST(Encoding, lines_survive_and_nothing_else_does) {
 TEST(Encoding, orders_survive_and_nothing_else_does) {
     expect_strict_round_trip(order_with_everything(), encode_order, decode_order);
     expect_strict_round_trip(Order{}, encode_order, decode_order);
+    expect_strict_round_trip(traced_order(), encode_order, decode_order);
+}
+
+// What older versions left in a journal or a cache, byte for byte.
+TEST(Encoding, an_order_without_a_trace_is_in_the_form_that_knew_none) {
+    const std::string form_1("\x21\0\0\0\0\0\0\0\0\0\0", 11);
+    EXPECT_EQ(encode_order(Order{}), form_1);
+    EXPECT_EQ(decode_order(form_1), Order{});
+    const std::string traced = encode_order(traced_order());
+    EXPECT_EQ(traced.substr(1, traced.size() - 26), encode_order(order_with_everything()).substr(1));
 }
 
 TEST(Encoding, products_survive_and_nothing_else_does) {
@@ -111,7 +127,7 @@ TEST(Encoding, refuses_a_status_or_flag_that_is_none) {
 
 TEST(Encoding, what_decodes_from_noise_encodes_to_the_same_noise) {
     std::mt19937 random(20'260'101);
-    const std::string sound = encode_order(order_with_everything());
+    const std::string sound = encode_order(traced_order());
     for (int round = 0; round < 20'000; ++round) {
         std::string bytes = sound;
         for (int change = 0; change < 3; ++change) bytes[random() % bytes.size()] = static_cast<char>(random());

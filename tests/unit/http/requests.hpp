@@ -31,6 +31,7 @@ public:
         request_.peer_is_loopback = true;
         request_.request_id = "request-1";
         request_.client_address = "127.0.0.1";
+        request_.trace = {{1, 2, 3}, {4, 5}, 1};
         for (const auto& [name, value] : headers) request_.headers.emplace_back(keep(name), keep(value));
     }
 

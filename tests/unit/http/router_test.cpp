@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <array>
+#include <set>
 #include <stdexcept>
 #include <variant>
 
@@ -26,6 +27,10 @@ Response tell_params(const Services&, const Exchange& exchange) {
 Response tell_caller(const Services&, const Exchange& exchange) { return say(exchange.caller.user_id.text); }
 Response tell_list(const Services&, const Exchange&) { return say("list"); }
 Response tell_root(const Services&, const Exchange&) { return say("root"); }
+Response log_and_tell_trace(const Services& services, const Exchange& exchange) {
+    services.log.write(LogLevel::info, "seen", {});
+    return say(to_traceparent(exchange.request.trace));
+}
 Response crash(const Services&, const Exchange&) { throw std::runtime_error("the secret reason"); }
 Response tell_own_headers(const Services&, const Exchange&) {
     Response response = say("own");
@@ -49,6 +54,8 @@ constexpr Route api_rows[] = {
     {Method::get, "/stats", Access::admin, LimitClass::api, inline_, tell_caller},
     {Method::post, "/login", anyone, LimitClass::auth, inline_, tell_list},
     {Method::get, "/crash", anyone, LimitClass::none, inline_, crash},
+    {Method::get, "/trace", anyone, LimitClass::none, inline_, log_and_tell_trace},
+    {Method::post, "/trace", anyone, LimitClass::none, Runs::as_store_write, log_and_tell_trace},
     {Method::get, "/own", anyone, LimitClass::none, inline_, tell_own_headers},
     {Method::get, "/read", anyone, LimitClass::none, Runs::as_store_read, tell_list},
     {Method::post, "/write", anyone, LimitClass::none, Runs::as_store_write, tell_list},
@@ -247,6 +254,42 @@ TEST_F(RouterTest, turns_crashes_into_internal_problems_that_tell_nothing) {
     }
     EXPECT_TRUE(log.mentions("the secret reason"));
     EXPECT_EQ(log.events_named("request").back().level, LogLevel::warn);
+}
+
+TEST_F(RouterTest, goes_on_in_the_trace_of_the_caller_and_names_it_in_every_line) {
+    const std::string id = "4bf92f3577b34da6a3ce929d0e0e4736";
+    const HeaderTexts headers{{"TraceParent", "00-" + id + "-00f067aa0ba902b7-01"}};
+    for (const Method method : {Method::get, Method::post}) {
+        log.clear();
+        const std::string told = ask(method, "/api/trace", {}, headers).body;
+        EXPECT_EQ(told.substr(3, 32), id);
+        EXPECT_NE(told.substr(36, 16), "00f067aa0ba902b7") << "the step is ours";
+        EXPECT_EQ(told.substr(53), "01");
+        for (const std::string name : {"seen", "request"}) {
+            EXPECT_EQ(log.events_named(name).at(0).fields.at("trace_id"), id) << name;
+        }
+    }
+    for (const auto& [method, path] :
+         {std::pair{Method::get, "/api/crash"}, std::pair{Method::post, "/api/forget"},
+          std::pair{Method::post, "/api/lose"}, std::pair{Method::post, "/api/write-crash"}}) {
+        log.clear();
+        ask(method, path, {}, headers);
+        for (const auto& line : log.events()) EXPECT_EQ(line.fields.at("trace_id"), id) << path << " " << line.name;
+        EXPECT_GE(log.count("request-crashed"), 1u) << path;
+    }
+    EXPECT_FALSE(TracedScope::current().is_set()) << "the thread works on something else";
+}
+
+TEST_F(RouterTest, begins_a_trace_where_none_that_is_valid_came) {
+    const std::string sound = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
+    std::set<std::string> ids{sound.substr(3, 32), std::string(32, '0')};
+    for (const HeaderTexts& headers :
+         {HeaderTexts{}, HeaderTexts{{"traceparent", "hello"}}, HeaderTexts{{"traceparent", "ff" + sound.substr(2)}},
+          HeaderTexts{{"traceparent", sound}, {"traceparent", sound}}}) {
+        const std::string told = ask(Method::get, "/api/trace", {}, headers).body;
+        ASSERT_TRUE(parse_traceparent(told)) << told;
+        EXPECT_TRUE(ids.insert(told.substr(3, 32)).second) << told;
+    }
 }
 
 TEST_F(RouterTest, wants_json_bodies) {

@@ -42,6 +42,12 @@ TEST_F(OrderRoutes, place_answers_the_order_of_the_documentation) {
     EXPECT_TRUE(line.find("name") && line.find("unitPrice") && line.find("lineTotal"));
 }
 
+TEST_F(OrderRoutes, place_keeps_the_trace_of_the_request_with_the_order) {
+    const Response response = place_with(demo_body);
+    const Order order = store.find_order(OrderId(text_of(response, "orderId"))).value().value();
+    EXPECT_EQ(order.trace, OwnedRequest(Method::get, "/").get().trace);
+}
+
 TEST_F(OrderRoutes, place_refuses_another_total_and_tells_ours) {
     const Response response =
         place_with(R"({"totalAmount":1,"items":[{"productId":"67c8830b7ef1b848ac52ebec","quantity":1}]})");

@@ -43,6 +43,7 @@ TEST(Relay, sends_each_order_once_under_its_send_number) {
     EXPECT_EQ(world.queue.sent()[0].order_id, OrderId("o-0"));
     EXPECT_EQ(world.queue.sent()[0].work_id, process_work_id(OrderId("o-0")));
     EXPECT_EQ(world.queue.sent()[0].send_number, 1u);
+    EXPECT_EQ(world.queue.sent()[0].trace, QueueWorld::trace);
     EXPECT_EQ(world.store.calls("claim_work"), 0u);
 }
 

@@ -26,6 +26,7 @@ struct WorkWorld {
     inline static const ProductId product{"product-1"};
     inline static const std::string location = "bangalore";
     inline static const std::string address = "ann@example.org";
+    inline static const TraceContext trace{{1, 2, 3}, {4, 5}, 1};  // of every order
 
     explicit WorkWorld(WorkPolicy policy = {}, std::size_t in_flight_max = 16)
         : fulfilment(in_flight_max),
@@ -39,7 +40,8 @@ struct WorkWorld {
 
     // As the intake does it, but for the signal.
     OrderId place(const std::string& id, std::int64_t quantity = 1) {
-        const NewOrder order{OrderId{id}, UserId{"ann"}, location, {{product, quantity}}, {}, {}};
+        NewOrder order{OrderId{id}, UserId{"ann"}, location, {{product, quantity}}, {}, {}};
+        order.trace = trace;
         if (!memory.place_orders({&order, 1}).front()) throw std::logic_error("not placed");
         return order.order_id;
     }
