@@ -10,6 +10,7 @@ RUN apt-get update -q && apt-get install -y -q --no-install-recommends ca-certif
 COPY . .
 RUN script/bootstrap release
 RUN deploy/docker/image_root build/release/waybill /image
+RUN mkdir /empty
 
 FROM scratch
 LABEL org.opencontainers.image.title="Waybill" \
@@ -17,6 +18,7 @@ LABEL org.opencontainers.image.title="Waybill" \
       org.opencontainers.image.version="0.1.0" \
       org.opencontainers.image.base.name="scratch"
 COPY --from=build /image /
+COPY --from=build --chown=10001:10001 /empty /data
 # libmongoc keeps counters for nobody in shared memory, and complains on standard error where there is none.
 ENV WAYBILL_LISTEN=0.0.0.0:8080 WAYBILL_DATA_DIR=/data SSL_CERT_FILE=/etc/ssl/certs/ca-certificates.crt \
     MONGOC_DISABLE_SHM=1
