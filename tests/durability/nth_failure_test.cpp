@@ -1,16 +1,16 @@
 // The n-th step of one kind fails, once or from then on, for n = 1, 2, ... until the scenario no longer
 // comes that far (sqlite.org/testing.html, 3.1 to 3.3). Then the disk is whole again and the power goes.
 //
-// Where the points are many a short run visits only some of them; WAYBILL_NTH_STRIDE=1 all.
+// Where the points are many a short run visits only some of them (nth_points.hpp).
 #include <gtest/gtest.h>
 
 #include <atomic>
-#include <cstdlib>
 #include <iostream>
 #include <random>
 
 #include "adapters/sqlite/sqlite.hpp"
 #include "tests/durability/allocations.hpp"
+#include "tests/durability/nth_points.hpp"
 #include "tests/durability/shop_audit.hpp"
 #include "tests/durability/shop_scenario.hpp"
 #include "tests/support/faulty_disk.hpp"
@@ -21,12 +21,8 @@ namespace waybill::testing {
 
 namespace {
 
-constexpr int points_max = 100'000;
-
-int stride_or(int otherwise) {
-    const char* const wanted = std::getenv("WAYBILL_NTH_STRIDE");
-    return wanted == nullptr ? otherwise : std::max(1, std::atoi(wanted));
-}
+// What the thread that moves orders into the tables allocates differs by so much from run to run.
+constexpr long allocations_past_end = 20;
 
 class NthFailure : public ::testing::Test {
 protected:
@@ -75,7 +71,7 @@ protected:
 
     // One failing point. `arm` makes it fail, `heal` ends that and returns how often it failed.
     template <class Arm, class Heal>
-    [[nodiscard]] long fail_at(int n, Arm arm, Heal heal) {
+    [[nodiscard]] long fail_at(long n, Arm arm, Heal heal) {
         const std::filesystem::path dir = directory_.path() / "run";
         std::filesystem::remove_all(dir);
         std::filesystem::copy(template_, dir);
@@ -162,23 +158,19 @@ INSTANTIATE_TEST_SUITE_P(Steps, NthDiskFailure, ::testing::ValuesIn(disk_cases()
 
 TEST_P(NthDiskFailure, loses_nothing_and_answers_honestly) {
     const DiskCase& tried = GetParam();
-    const int stride = stride_or(tried.stride);
     // A failed sync is the one failure that may look mended and is not.
     if (tried.step == DiskStep::sync) cuts_on_the_way_ = 3;
-    int points = 0;
-    long failures = 1;
-    for (int n = 0; failures > 0 && n < points_max && !HasFailure(); n += stride, ++points) {
-        SCOPED_TRACE("point " + std::to_string(n));
-        failures = fail_at(
-            n, [&] { disk_.fail(tried.step, tried.code, n, tried.bad); },
-            [&] {
-                disk_.heal();
-                return long{disk_.failures()};
-            });
-    }
-    std::cout << "n-th failure: " << tried.name << " " << tried.how_often << ", " << points - 1 << " points, one in "
-              << stride << ", " << stops_ << " stops\n";
-    EXPECT_EQ(failures, 0);
+    NthPoints points(tried.stride);
+    points.visit([&](long n) {
+        return fail_at(
+                   n, [&] { disk_.fail(tried.step, tried.code, static_cast<int>(n), tried.bad); },
+                   [&] {
+                       disk_.heal();
+                       return long{disk_.failures()};
+                   }) > 0;
+    });
+    std::cout << "n-th failure: " << tried.name << " " << tried.how_often << ", " << points.told() << ", " << stops_
+              << " stops\n";
 }
 
 // ---- the memory of SQLite
@@ -189,22 +181,18 @@ INSTANTIATE_TEST_SUITE_P(Memory, NthSqliteAllocation, ::testing::Bool(),
                          [](const auto& parameter) { return parameter.param ? "for_ever" : "once"; });
 
 TEST_P(NthSqliteAllocation, loses_nothing_and_answers_honestly) {
-    const int stride = stride_or(97);
-    int points = 0;
-    long failures = 1;
-    for (int n = 0; failures > 0 && n < points_max && !HasFailure(); n += stride, ++points) {
-        SCOPED_TRACE("point " + std::to_string(n));
-        failures = fail_at(
-            n, [&] { SqliteMemory::fail(n, GetParam() ? FaultyDisk::for_ever : 1); },
-            [] {
-                const long failed = SqliteMemory::failures();
-                SqliteMemory::heal();
-                return failed;
-            });
-    }
-    std::cout << "n-th failure: allocation of SQLite " << (GetParam() ? "for ever" : "once") << ", " << points - 1
-              << " points, one in " << stride << ", " << stops_ << " stops\n";
-    EXPECT_EQ(failures, 0);
+    NthPoints points(97, allocations_past_end);
+    points.visit([&](long n) {
+        return fail_at(
+                   n, [&] { SqliteMemory::fail(n, GetParam() ? FaultyDisk::for_ever : 1); },
+                   [] {
+                       const long failed = SqliteMemory::failures();
+                       SqliteMemory::heal();
+                       return failed;
+                   }) > 0;
+    });
+    std::cout << "n-th failure: allocation of SQLite " << (GetParam() ? "for ever" : "once") << ", " << points.told()
+              << ", " << stops_ << " stops\n";
 }
 
 // SQLite takes its memory functions before its first use.

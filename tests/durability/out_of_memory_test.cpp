@@ -9,6 +9,7 @@
 
 #include "adapters/sqlite/sqlite.hpp"
 #include "tests/durability/allocations.hpp"
+#include "tests/durability/nth_points.hpp"
 #include "tests/durability/shop_audit.hpp"
 #include "tests/durability/shop_scenario.hpp"
 #include "tests/support/faulty_disk.hpp"
@@ -18,8 +19,6 @@
 namespace waybill::testing {
 
 namespace {
-
-constexpr long stride = 37;
 
 DiskRecording* running = nullptr;
 DiskRecording::Stamp ended_at = DiskRecording::never;
@@ -82,14 +81,11 @@ protected:
 
 TEST_F(OutOfMemory, the_end_at_any_allocation_loses_nothing) {
     const std::new_handler before = std::set_new_handler(note_the_end);
-    long points = 0;
-    for (long n = 0; !HasFailure(); n += stride, ++points) {
-        SCOPED_TRACE("allocation " + std::to_string(n));
-        if (!end_at(n)) break;
-    }
+    NthPoints points(37, 20);
+    points.visit([&](long n) { return end_at(n); });
     std::set_new_handler(before);
-    EXPECT_GT(points, 10);
-    std::cout << "n-th failure: operator new, " << points << " points, one in " << stride << "\n";
+    EXPECT_GT(points.visited(), 10);
+    std::cout << "n-th failure: operator new, " << points.told() << "\n";
 }
 
 TEST(OutOfMemoryDeathTest, ends_with_a_sentence) {
