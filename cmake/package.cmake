@@ -1,4 +1,4 @@
-# `cmake --install`, and the Debian package: `cpack -G DEB --config build/release/CPackConfig.cmake`, or script/package.
+# `cmake --install`, and the Debian package: `cpack -G DEB --config build/release/CPackConfig.cmake`.
 include(GNUInstallDirs)
 
 set(man_page ${CMAKE_BINARY_DIR}/waybill.1.gz)

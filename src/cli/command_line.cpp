@@ -27,15 +27,17 @@ Variables read_environment() {
     return variables;
 }
 
-// One that was named must be there; .env need not.
-Result<Variables> read_env_file(const std::string& named) {
-    std::ifstream file(named.empty() ? ".env" : named);
-    if (!file && named.empty()) return Variables{};
+constexpr const char* usual_env_file = ".env";
+
+// One that was named must be there; the usual one need not.
+Result<Variables> read_env_file(const std::string& name) {
+    std::ifstream file(name);
+    if (!file && name == usual_env_file) return Variables{};
     if (!file) {
         return fail(ErrorCode::validation_failed,
-                    "--env-file " + named + " cannot be read (" + std::generic_category().message(errno) + ").");
+                    "--env-file " + name + " cannot be read (" + std::generic_category().message(errno) + ").");
     }
-    return parse_env_file(std::string{std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>()});
+    return parse_env_file(std::string{std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>()}, name);
 }
 
 // Settings that make sense beside a server; serve, config and doctor take them all.
@@ -73,8 +75,8 @@ void add_settings(CLI::App& command, Variables& flags, bool all) {
 template <class Run>
 int with_context(const Variables& flags, const std::string& env_file_name, Run run) {
     const auto env_file = read_env_file(env_file_name);
-    const auto loaded =
-        env_file ? load_config(flags, read_environment(), *env_file) : Result<LoadedConfig>{fail(env_file.error())};
+    const auto loaded = env_file ? load_config(flags, read_environment(), *env_file, env_file_name)
+                                 : Result<LoadedConfig>{fail(env_file.error())};
     if (!loaded) {
         complain(loaded.error().detail);
         return exit_usage;
@@ -89,7 +91,7 @@ int with_context(const Variables& flags, const std::string& env_file_name, Run r
 struct CommandLine {
     CLI::App app{"Waybill: an order-processing backend for online shops.", "waybill"};
     Variables flags;
-    std::string env_file;
+    std::string env_file = usual_env_file;
     NewUser user;
     BenchRequest bench;
     std::string dead_letter_id;

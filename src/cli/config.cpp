@@ -28,17 +28,19 @@ std::optional<EffectiveValue> find_named(const Setting& setting, const Variables
 }
 
 EffectiveValue find_value(const Setting& setting, const Variables& flags, const Variables& environment,
-                          const Variables& env_file) {
+                          const Variables& env_file, std::string_view env_file_name) {
     if (const auto flag = flags.find(setting.key); flag != flags.end()) return {&setting, flag->second, "flag"};
     if (auto value = find_named(setting, environment, "environment")) return *value;
-    if (auto value = find_named(setting, env_file, ".env")) return *value;
+    if (auto value = find_named(setting, env_file, env_file_name)) return *value;
     return {&setting, std::string{setting.fallback}, "default"};
 }
 
 std::string name_for_person(const EffectiveValue& value) {
-    const std::size_t colon = value.origin.find(": ");
+    const std::size_t colon = value.origin.rfind(": ");
     if (colon == std::string::npos) return "--" + std::string{value.setting->key};
-    return value.origin.substr(colon + 2) + (value.origin.starts_with(".env") ? " (in .env)" : "");
+    const std::string name = value.origin.substr(colon + 2);
+    const std::string where = value.origin.substr(0, colon);
+    return where == "environment" ? name : name + " (in " + where + ")";
 }
 
 Result<void> check_together(const Config& config) {
@@ -115,10 +117,11 @@ std::string environment_name(std::string_view key) {
     return name;
 }
 
-Result<LoadedConfig> load_config(const Variables& flags, const Variables& environment, const Variables& env_file) {
+Result<LoadedConfig> load_config(const Variables& flags, const Variables& environment, const Variables& env_file,
+                                 std::string_view env_file_name) {
     LoadedConfig loaded;
     for (const Setting& setting : all_settings()) {
-        EffectiveValue value = find_value(setting, flags, environment, env_file);
+        EffectiveValue value = find_value(setting, flags, environment, env_file, env_file_name);
         if (const auto read = setting.read(loaded.config, value.value); !read) {
             const std::string shown = setting.secret ? "" : " '" + value.value + "'";
             return fail(ErrorCode::validation_failed, name_for_person(value) + shown + " " + read.error().detail + ".");
@@ -130,7 +133,7 @@ Result<LoadedConfig> load_config(const Variables& flags, const Variables& enviro
     return loaded;
 }
 
-Result<Variables> parse_env_file(std::string_view text) {
+Result<Variables> parse_env_file(std::string_view text, std::string_view name) {
     Variables variables;
     int line_number = 0;
     while (!text.empty()) {
@@ -143,7 +146,7 @@ Result<Variables> parse_env_file(std::string_view text) {
         const std::size_t equals = line.find('=');
         if (equals == std::string_view::npos || equals == 0) {
             return fail(ErrorCode::validation_failed,
-                        ".env, line " + std::to_string(line_number) + ", needs NAME=value.");
+                        std::string{name} + ", line " + std::to_string(line_number) + ", needs NAME=value.");
         }
         variables.insert_or_assign(std::string{trim(line.substr(0, equals))},
                                    std::string{unquote(trim(line.substr(equals + 1)))});

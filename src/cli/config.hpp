@@ -111,7 +111,7 @@ struct Setting {
 struct EffectiveValue {
     const Setting* setting = nullptr;
     std::string value;
-    std::string origin;  // "default", ".env: NAME", "environment: NAME", "flag"
+    std::string origin;  // "default", ".env: NAME" (or the file's own name), "environment: NAME", "flag"
 };
 
 struct LoadedConfig {
@@ -123,11 +123,11 @@ using Variables = std::map<std::string, std::string, std::less<>>;
 
 // Errors (validation_failed): one sentence that names the key and where its value came from.
 [[nodiscard]] Result<LoadedConfig> load_config(const Variables& flags, const Variables& environment,
-                                               const Variables& env_file);
+                                               const Variables& env_file, std::string_view env_file_name = ".env");
 
 // NAME=value lines; '#' starts a comment line; quotes around a value are taken off; `export ` is
 // allowed. Errors name the line.
-[[nodiscard]] Result<Variables> parse_env_file(std::string_view text);
+[[nodiscard]] Result<Variables> parse_env_file(std::string_view text, std::string_view name = ".env");
 
 // What `waybill config` prints, and what .env.sample holds.
 [[nodiscard]] std::string render_values(const LoadedConfig& loaded);

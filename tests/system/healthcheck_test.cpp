@@ -77,11 +77,14 @@ TEST(EnvFile, that_is_named_is_read_by_every_command) {
     std::ofstream(file) << "WAYBILL_DATA_DIR=" << (folder / "data").string() << "\n";
     const ProcessResult shown = run_waybill({"config", "--env-file", file});
     EXPECT_EQ(shown.exit_status, 0) << shown.err;
-    EXPECT_NE(shown.out.find("(.env: WAYBILL_DATA_DIR)"), std::string::npos) << shown.out;
+    EXPECT_NE(shown.out.find("(" + file + ": WAYBILL_DATA_DIR)"), std::string::npos) << shown.out;
     EXPECT_EQ(run_waybill({"--env-file", file, "seed"}).exit_status, 0);
     EXPECT_EQ(run_waybill({"dead-letters", "ls", "--env-file", file}).out, "no dead letters\n");
     EXPECT_TRUE(std::filesystem::exists(folder / "data" / "waybill.db"));
 
+    std::ofstream(file) << "WAYBILL_ROLE=boss\n";
+    const ProcessResult wrong = run_waybill({"config", "--env-file", file});
+    EXPECT_NE(wrong.err.find("WAYBILL_ROLE (in " + file + ") 'boss'"), std::string::npos) << wrong.err;
     const ProcessResult missing = run_waybill({"config", "--env-file", file + "x"});
     EXPECT_EQ(missing.exit_status, 2);
     EXPECT_NE(missing.err.find("cannot be read (No such file"), std::string::npos) << missing.err;
