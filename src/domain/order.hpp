@@ -11,6 +11,7 @@
 #include "domain/error.hpp"
 #include "domain/ids.hpp"
 #include "domain/money.hpp"
+#include "domain/product.hpp"
 #include "domain/time.hpp"
 #include "domain/trace.hpp"
 
@@ -55,6 +56,8 @@ struct Order {
     // When a change that happens now is said to have happened: a clock that was set back, or is
     // another machine's, must not let an order end before it began.
     [[nodiscard]] TimePoint changed_at(TimePoint now) const { return std::max(now, updated_at()); }
+    // Whether stock comes back when it ends other than processed.
+    [[nodiscard]] bool took_stock() const { return location != no_location; }
     bool operator==(const Order&) const = default;
 };
 

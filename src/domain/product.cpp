@@ -11,6 +11,6 @@ Product apply_patch(Product product, const ProductPatch& patch, TimePoint now) {
     return product;
 }
 
-bool is_valid_location(std::string_view text) { return is_valid_id(text); }
+bool is_valid_location(std::string_view text) { return is_valid_id(text) && text != no_location; }
 
 }  // namespace waybill

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <string_view>
 
 #include "domain/error.hpp"
 #include "domain/ids.hpp"
@@ -43,6 +44,9 @@ struct StockLevel {
     std::int64_t available = 0;
     bool operator==(const StockLevel&) const = default;
 };
+
+// Where an order was placed that took no stock here: one that was imported. No location has this name.
+inline constexpr std::string_view no_location = "-";
 
 // A location name is 1 to 64 characters [A-Za-z0-9_-], like an id.
 [[nodiscard]] bool is_valid_location(std::string_view text);

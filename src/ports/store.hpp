@@ -166,6 +166,23 @@ public:
     // Products and stock at once, only while the catalogue is empty; true when they were put in.
     [[nodiscard]] virtual Result<bool> seed(std::span<const SeedProduct> products) = 0;
 
+    // ---- moving in
+
+    // Rows of another system, as they are: ids, times and states are kept, and no mail is queued. At most
+    // import_rows_max of them, with different ids and addresses. True: put in. False: there is such a
+    // row, and it stays as it is; so a repeat changes nothing.
+
+    // Errors: email_taken (by an account with another id).
+    [[nodiscard]] virtual std::vector<Result<bool>> import_users(std::span<const User> users, ImportMode mode) = 0;
+    [[nodiscard]] virtual std::vector<Result<bool>> import_products(std::span<const Product> products,
+                                                                    ImportMode mode) = 0;
+    // Of products that there are.
+    [[nodiscard]] virtual std::vector<Result<bool>> import_stock(std::span<const StockLevel> levels,
+                                                                 ImportMode mode) = 0;
+    // Orders that took no stock here (no_location), pending or terminal; a pending one gets its work item.
+    // Errors: validation_failed (another user has an order with this id).
+    [[nodiscard]] virtual std::vector<Result<bool>> import_orders(std::span<const Order> orders, ImportMode mode) = 0;
+
     // ---- upkeep
 
     [[nodiscard]] virtual Result<StoreStats> stats() = 0;
@@ -176,5 +193,6 @@ public:
 
 inline constexpr std::size_t sessions_listed_max = 100;
 inline constexpr std::size_t password_resets_open_max = 5;
+inline constexpr std::size_t import_rows_max = 500;
 
 }  // namespace waybill

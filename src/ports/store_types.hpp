@@ -158,6 +158,9 @@ struct RotatedSession {
     User user;
 };
 
+// `look` answers what `write` would, and writes nothing.
+enum class ImportMode : std::uint8_t { write, look };
+
 struct SeedProduct {
     Product product;
     std::vector<StockLevel> stock;

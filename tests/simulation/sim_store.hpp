@@ -50,6 +50,20 @@ public:
     [[nodiscard]] Result<std::vector<StockLevel>> list_stock(const StockFilter& filter,
                                                              const std::optional<StockLevel>& after,
                                                              std::size_t limit) override;
+    // Moving in happens beside the shop's life.
+    [[nodiscard]] std::vector<Result<bool>> import_users(std::span<const User> users, ImportMode mode) override {
+        return store_.import_users(users, mode);
+    }
+    [[nodiscard]] std::vector<Result<bool>> import_products(std::span<const Product> products,
+                                                            ImportMode mode) override {
+        return store_.import_products(products, mode);
+    }
+    [[nodiscard]] std::vector<Result<bool>> import_stock(std::span<const StockLevel> levels, ImportMode mode) override {
+        return store_.import_stock(levels, mode);
+    }
+    [[nodiscard]] std::vector<Result<bool>> import_orders(std::span<const Order> orders, ImportMode mode) override {
+        return store_.import_orders(orders, mode);
+    }
     [[nodiscard]] Result<StoreStats> stats() override;
     [[nodiscard]] Result<SweepCounts> sweep(const Retention& retention, std::size_t max) override;
 

@@ -27,7 +27,8 @@ public:
 
     // Lets the next `calls` calls of `method` fail. The methods that can: ping, place_orders,
     // claim_work, mark_sent, return_unsent, settle_orders, settle_mails, retry_at, extend, find_session,
-    // list_revoked_sessions, catalogue_version, find_product, and those of password resets.
+    // list_revoked_sessions, catalogue_version, find_product, those of password resets and
+    // those of an import.
     void fail_next(std::string_view method, std::size_t calls, Failure failure = Failure::before) {
         const std::lock_guard lock(mutex_);
         plans_[std::string(method)] = {calls, failure};
@@ -176,6 +177,19 @@ public:
         return store_.list_stock(filter, after, limit);
     }
     [[nodiscard]] Result<bool> seed(std::span<const SeedProduct> products) override { return store_.seed(products); }
+    [[nodiscard]] std::vector<Result<bool>> import_users(std::span<const User> users, ImportMode mode) override {
+        return each("import_users", users.size(), [&] { return store_.import_users(users, mode); });
+    }
+    [[nodiscard]] std::vector<Result<bool>> import_products(std::span<const Product> products,
+                                                            ImportMode mode) override {
+        return each("import_products", products.size(), [&] { return store_.import_products(products, mode); });
+    }
+    [[nodiscard]] std::vector<Result<bool>> import_stock(std::span<const StockLevel> levels, ImportMode mode) override {
+        return each("import_stock", levels.size(), [&] { return store_.import_stock(levels, mode); });
+    }
+    [[nodiscard]] std::vector<Result<bool>> import_orders(std::span<const Order> orders, ImportMode mode) override {
+        return each("import_orders", orders.size(), [&] { return store_.import_orders(orders, mode); });
+    }
     [[nodiscard]] Result<StoreStats> stats() override { return store_.stats(); }
     [[nodiscard]] Result<SweepCounts> sweep(const Retention& retention, std::size_t max) override {
         return store_.sweep(retention, max);

@@ -79,7 +79,7 @@ void MemoryStore::finish(Order& order, OrderStatus status, std::string reason, T
     order.finished_at = order.changed_at(now);
     order.status = status;
     order.reason = std::move(reason);
-    if (status != OrderStatus::processed) return_stock(order);
+    if (status != OrderStatus::processed && order.took_stock()) return_stock(order);
 
     const WorkId mail_id = mail_work_id(order.id, status);
     WorkItem mail = make_item(mail_id, WorkKind::send_mail, order.id, now);

@@ -84,6 +84,12 @@ public:
                                                              std::size_t limit) override;
     [[nodiscard]] Result<bool> seed(std::span<const SeedProduct> products) override;
 
+    [[nodiscard]] std::vector<Result<bool>> import_users(std::span<const User> users, ImportMode mode) override;
+    [[nodiscard]] std::vector<Result<bool>> import_products(std::span<const Product> products,
+                                                            ImportMode mode) override;
+    [[nodiscard]] std::vector<Result<bool>> import_stock(std::span<const StockLevel> levels, ImportMode mode) override;
+    [[nodiscard]] std::vector<Result<bool>> import_orders(std::span<const Order> orders, ImportMode mode) override;
+
     [[nodiscard]] Result<StoreStats> stats() override;
     [[nodiscard]] Result<SweepCounts> sweep(const Retention& retention, std::size_t max) override;
 

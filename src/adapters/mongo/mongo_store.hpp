@@ -81,6 +81,11 @@ public:
                                                std::size_t limit) override;
     Result<bool> seed(std::span<const SeedProduct> products) override;
 
+    std::vector<Result<bool>> import_users(std::span<const User> users, ImportMode mode) override;
+    std::vector<Result<bool>> import_products(std::span<const Product> products, ImportMode mode) override;
+    std::vector<Result<bool>> import_stock(std::span<const StockLevel> levels, ImportMode mode) override;
+    std::vector<Result<bool>> import_orders(std::span<const Order> orders, ImportMode mode) override;
+
     Result<StoreStats> stats() override;
     Result<SweepCounts> sweep(const Retention& retention, std::size_t max) override;
 

@@ -80,7 +80,7 @@ void Endings::finish(Order& order, OrderStatus status, const std::string& reason
     order.status = status;
     order.finished_at = at;
     order.reason = reason;
-    if (status != OrderStatus::processed) {
+    if (status != OrderStatus::processed && order.took_stock()) {
         for (const OrderLine& line : order.lines) stock_.add(line.product_id, order.location, line.quantity);
     }
     mails_.push_back({order.id, status, order.user_id});

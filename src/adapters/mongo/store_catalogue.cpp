@@ -1,4 +1,5 @@
 // Products and stock.
+#include "adapters/mongo/catalogue_steps.hpp"
 #include "adapters/mongo/mongo_store.hpp"
 #include "adapters/mongo/rows.hpp"
 
@@ -8,48 +9,6 @@ namespace {
 
 std::optional<Product> find_product_in(Transaction& transaction, const ProductId& id) {
     return transaction.find_one(collection::products, by_id(id.text), read_product);
-}
-
-std::uint64_t read_version(const View& catalogue) { return static_cast<std::uint64_t>(catalogue.integer("version")); }
-
-std::uint64_t find_catalogue_version(Transaction& transaction) {
-    const std::optional<std::uint64_t> version =
-        transaction.find_one(collection::meta, by_id(catalogue_id), read_version);
-    require(version.has_value(), "the catalogue version is not there");
-    return *version;
-}
-
-std::uint64_t raise_catalogue_version(Transaction& transaction) {
-    const std::int64_t changed =
-        transaction.update_where(collection::meta, by_id(catalogue_id), doc("$inc", doc("version", 1)));
-    require(changed == 1, "the catalogue version is not there");
-    return find_catalogue_version(transaction);
-}
-
-Document put_level(const StockLevel& level) {
-    return doc("q", by_id(stock_key(level.product_id, level.location)), "u",
-               doc("$set", doc("available", level.available), "$setOnInsert",
-                   doc("product_id", level.product_id, "location", level.location)),
-               "upsert", true);
-}
-
-// Makes the locations too, where they are new.
-void put_stock(Transaction& transaction, std::span<const StockLevel> levels) {
-    std::vector<Document> rows;
-    std::set<std::string> names;
-    for (const StockLevel& level : levels) {
-        rows.push_back(put_level(level));
-        names.insert(level.location);
-    }
-    transaction.apply(collection::inventory, rows);
-    const std::vector<std::string> wanted(names.begin(), names.end());
-    for (const std::string& known :
-         transaction.find(collection::locations, by_ids(wanted), [](const View& found) { return found.text("_id"); })) {
-        names.erase(known);
-    }
-    std::vector<Document> made;
-    for (const std::string& name : names) made.push_back(by_id(name));
-    transaction.insert(collection::locations, made);
 }
 
 std::optional<Result<StockChanged>> find_replay(Transaction& transaction, const StockChange& change) {
@@ -150,7 +109,7 @@ Result<std::vector<Product>> MongoStore::list_products(const std::optional<PageK
 
 Result<std::uint64_t> MongoStore::catalogue_version() {
     return transactions_.read([](Connection& connection) {
-        const auto found = connection.find(collection::meta, by_id(catalogue_id), {.limit = 1}, read_version);
+        const auto found = connection.find(collection::meta, by_id(catalogue_id), {.limit = 1}, read_catalogue_version);
         require(!found.empty(), "the catalogue version is not there");
         return found.front();
     });

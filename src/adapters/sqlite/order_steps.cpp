@@ -68,7 +68,7 @@ void finish_order(Transaction& transaction, Order& order, OrderStatus status, co
     order.status = status;
     order.finished_at = at;
     order.reason = reason;
-    if (status != OrderStatus::processed) return_stock(transaction.db, order);
+    if (status != OrderStatus::processed && order.took_stock()) return_stock(transaction.db, order);
     queue_mail(transaction, order);
 }
 
