@@ -18,6 +18,7 @@ ROOMS = {
     "adapters/local": {"domain", "ports"},
     "adapters/sqlite": {"domain", "ports"},
     "adapters/mongo": {"domain", "ports"},
+    "adapters/legacy": {"domain", "ports"},
     "adapters/redis": {"domain", "ports"},
     "adapters/aws": {"domain", "ports"},
     "adapters/smtp": {"domain", "ports"},
@@ -25,7 +26,7 @@ ROOMS = {
     "http": {"domain", "ports", "app"},
     "worker": {"domain", "ports", "app"},
     "cli": {
-        "domain", "ports", "app", "http", "worker", "adapters/local", "adapters/sqlite", "adapters/mongo", "adapters/redis",
+        "domain", "ports", "app", "http", "worker", "adapters/local", "adapters/sqlite", "adapters/mongo", "adapters/legacy", "adapters/redis",
         "adapters/aws", "adapters/smtp", "adapters/webcall",
     },
 }
