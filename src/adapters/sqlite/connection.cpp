@@ -112,7 +112,7 @@ void Rows::check(int code) const {
 }
 
 Connection::Connection(const std::filesystem::path& file, Mode mode) {
-    const int access = mode == Mode::write ? SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE : SQLITE_OPEN_READONLY;
+    const int access = mode != Mode::read ? SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE : SQLITE_OPEN_READONLY;
     const int code = sqlite3_open_v2(file.c_str(), &db_, access | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE, nullptr);
     try {
         if (code != SQLITE_OK) throw SqliteError(code, sqlite3_errstr(code));
@@ -134,9 +134,11 @@ void Connection::close() noexcept {
 }
 
 void Connection::configure(Mode mode) {
-    sqlite3_busy_timeout(db_, mode == Mode::write ? writer_busy_ms : reader_busy_ms);
+    sqlite3_busy_timeout(db_, mode == Mode::read ? reader_busy_ms : writer_busy_ms);
     execute("PRAGMA temp_store=MEMORY; PRAGMA mmap_size=0; PRAGMA trusted_schema=OFF; PRAGMA cell_size_check=ON;");
-    if (mode == Mode::read) return;
+    // A rollback journal on the disk could outlive its process, and meet another file of the same name.
+    if (mode == Mode::copy) execute("PRAGMA journal_mode=MEMORY; PRAGMA synchronous=OFF;");
+    if (mode != Mode::write) return;
     // The default of 2 MB is less than a busy batch writes, and every page too many is written twice.
     execute("PRAGMA page_size=4096;");
     keep_log();

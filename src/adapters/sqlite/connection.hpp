@@ -132,7 +132,8 @@ private:
 // Not thread-safe: one thread at a time. Every method throws SqliteError.
 class Connection {
 public:
-    enum class Mode { write, read };
+    // `copy`: a file of our own that nobody else opens, and that counts only after it was synced; no log.
+    enum class Mode { write, read, copy };
     Connection(const std::filesystem::path& file, Mode mode);
     Connection(const Connection&) = delete;
     Connection& operator=(const Connection&) = delete;

@@ -25,37 +25,21 @@ std::unexpected<Error> unusable(const std::filesystem::path& path, int error) {
                 "The data directory " + path.string() + " cannot be used: " + reason_of(error) + ".");
 }
 
-// A new name is on the disk only after its directory was synced.
-Result<void> sync_dir(const std::filesystem::path& dir) {
-    const int file = ::open(dir.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (file < 0) return unusable(dir, errno);
-    const int failed = ::fsync(file) == 0 ? 0 : errno;
-    ::close(file);
-    if (failed != 0) return unusable(dir, failed);
-    return {};
-}
-
-Result<void> make_dir(const std::filesystem::path& dir) {
-    std::error_code error;
-    if (std::filesystem::is_directory(dir, error)) return {};
-    const std::filesystem::path parent = std::filesystem::absolute(dir, error).lexically_normal().parent_path();
-    std::filesystem::create_directories(parent, error);
-    if (error) return unusable(dir, error.value());
-    if (::mkdir(dir.c_str(), 0700) != 0 && errno != EEXIST) return unusable(dir, errno);
-    return sync_dir(parent);
-}
-
 struct Holder {
     std::string process;
+    std::string kind;  // server, restore, command
     bool is_server = true;
 };
 
 Holder read_holder(int file) {
     std::array<char, 64> bytes{};
     const ssize_t size = ::pread(file, bytes.data(), bytes.size(), 0);
-    if (size <= 0) return {"unknown", false};  // it has the lock and is about to write its name
+    if (size <= 0) return {"unknown", "command", false};  // it has the lock and is about to write its name
     const std::string text(bytes.data(), static_cast<std::size_t>(size));
-    return {text.substr(0, text.find_first_of(" \n")), text.find("command") == std::string::npos};
+    for (const char* kind : {"command", "restore"}) {
+        if (text.contains(kind)) return {text.substr(0, text.find_first_of(" \n")), kind, kind[0] == 'r'};
+    }
+    return {text.substr(0, text.find_first_of(" \n")), "server", true};
 }
 
 // The name may be that of a server that has died, when the holder has not written its own yet.
@@ -67,14 +51,45 @@ bool surely_lives(const Holder& holder) {
     return ::kill(process, 0) == 0 || errno == EPERM;
 }
 
+const char* kind_of(Access access) {
+    switch (access) {
+        case Access::server:
+            return " server\n";
+        case Access::command:
+            return " command\n";
+        case Access::restore:
+            return " restore\n";
+    }
+    std::unreachable();
+}
+
 void write_holder(int file, Access access) {
-    const std::string text = std::to_string(::getpid()) + (access == Access::server ? " server\n" : " command\n");
+    const std::string text = std::to_string(::getpid()) + kind_of(access);
     // The content is for people: the lock itself is what counts.
     if (::ftruncate(file, 0) != 0) return;
     [[maybe_unused]] const ssize_t written = ::pwrite(file, text.data(), text.size(), 0);
 }
 
 }  // namespace
+
+Result<void> sync_dir(const std::filesystem::path& dir) {
+    const int file = ::open(dir.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (file < 0) return unusable(dir, errno);
+    const int failed = ::fsync(file) == 0 ? 0 : errno;
+    ::close(file);
+    if (failed != 0) return unusable(dir, failed);
+    return {};
+}
+
+Result<void> make_data_dir(const std::filesystem::path& dir) {
+    std::error_code error;
+    if (std::filesystem::is_directory(dir, error)) return {};
+    const std::filesystem::path parent = std::filesystem::absolute(dir, error).lexically_normal().parent_path();
+    std::filesystem::create_directories(parent, error);
+    if (error) return unusable(dir, error.value());
+    if (::mkdir(dir.c_str(), 0700) != 0 && errno != EEXIST) return unusable(dir, errno);
+    return sync_dir(parent);
+}
 
 DirLock& DirLock::operator=(DirLock&& other) noexcept {
     if (this == &other) return *this;
@@ -94,8 +109,10 @@ std::filesystem::path log_file(const std::filesystem::path& data_dir) { return d
 
 std::filesystem::path journal_file(const std::filesystem::path& data_dir) { return data_dir / "orders.journal"; }
 
+std::filesystem::path secret_file(const std::filesystem::path& data_dir) { return data_dir / "secret"; }
+
 Result<void> prepare_data_dir(const std::filesystem::path& data_dir) {
-    if (Result<void> made = make_dir(data_dir); !made) return made;
+    if (Result<void> made = make_data_dir(data_dir); !made) return made;
     for (const std::filesystem::path& file : {database_file(data_dir), journal_file(data_dir)}) {
         const int opened = ::open(file.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
         if (opened < 0) return unusable(data_dir, errno);
@@ -116,9 +133,8 @@ Result<DirLock> lock_data_dir(const std::filesystem::path& data_dir, Access acce
         if (access == Access::command) return DirLock{};
         const Holder holder = read_holder(file);
         if ((holder.is_server && surely_lives(holder)) || clock.steady_now() >= deadline) {
-            return fail(ErrorCode::unavailable, "Another Waybill " +
-                                                    std::string(holder.is_server ? "server" : "command") +
-                                                    " (process " + holder.process + ") uses " + data_dir.string() +
+            return fail(ErrorCode::unavailable, "Another Waybill " + holder.kind + " (process " + holder.process +
+                                                    ") uses " + data_dir.string() +
                                                     "; stop it, or give this one its own --data-dir.");
         }
         clock.sleep_for(lock_retry_every);

@@ -25,12 +25,18 @@ private:
     int file_ = -1;
 };
 
-// Creates the directory (mode 0700), an empty database file and an empty journal (0600) where they are
+// Creates the directory (mode 0700) where it is missing. Errors (unavailable): one sentence that names it.
+[[nodiscard]] Result<void> make_data_dir(const std::filesystem::path& data_dir);
+
+// A new name is on the disk only after its directory was synced. Errors as above.
+[[nodiscard]] Result<void> sync_dir(const std::filesystem::path& dir);
+
+// Creates the directory, an empty database file and an empty journal (0600) where they are
 // missing.
 // Errors (unavailable): one sentence that names the directory.
 [[nodiscard]] Result<void> prepare_data_dir(const std::filesystem::path& data_dir);
 
-// A server refuses beside another server (unavailable, names its process). It waits a moment, no
+// A server, or a restore, refuses beside another (unavailable, names its process). It waits a moment, no
 // longer than `wait`, for a command that holds the lock, and where it is not sure who does. For a
 // command, a lock that is taken is no error: not held.
 [[nodiscard]] Result<DirLock> lock_data_dir(const std::filesystem::path& data_dir, Access access, Milliseconds wait,
@@ -40,5 +46,6 @@ private:
 // SQLite's log beside it.
 [[nodiscard]] std::filesystem::path log_file(const std::filesystem::path& data_dir);
 [[nodiscard]] std::filesystem::path journal_file(const std::filesystem::path& data_dir);
+[[nodiscard]] std::filesystem::path secret_file(const std::filesystem::path& data_dir);
 
 }  // namespace waybill::sqlite

@@ -67,23 +67,6 @@ void take_stock(Connection& db, FreshBatch orders) {
     }
 }
 
-// May be repeated: what the tables hold already is left out.
-void take_into_tables(Transaction& transaction, FreshBatch orders, bool processed) {
-    Connection& db = transaction.db;
-    const std::uint64_t absorbed = select_version(db).absorbed;
-    const auto first = std::ranges::find_if(orders, [&](const FreshOrder& o) { return o->sequence > absorbed; });
-    const FreshBatch missing(first, orders.end());
-    if (missing.empty()) return;
-    if (processed) {
-        insert_processed(transaction, missing);
-    } else {
-        insert_pending(db, missing);
-    }
-    insert_idempotency(db, missing);
-    take_stock(db, missing);
-    db.run("UPDATE counters SET value = ?1 WHERE name = 'orders_absorbed'", missing.back()->sequence);
-}
-
 std::unexpected<Error> does_not_fit(const std::filesystem::path& data_dir, const std::string& why) {
     return fail(ErrorCode::unavailable, "The file " + journal_file(data_dir).string() + " " + why +
                                             " Restore it and waybill.db from one backup, or move it away to start "
@@ -120,6 +103,22 @@ Result<void> recover(WriteQueue& writes, const SqliteOptions& options, FreshBatc
 }
 
 }  // namespace
+
+void take_into_tables(Transaction& transaction, FreshBatch orders, bool processed) {
+    Connection& db = transaction.db;
+    const std::uint64_t absorbed = select_version(db).absorbed;
+    const auto first = std::ranges::find_if(orders, [&](const FreshOrder& o) { return o->sequence > absorbed; });
+    const FreshBatch missing(first, orders.end());
+    if (missing.empty()) return;
+    if (processed) {
+        insert_processed(transaction, missing);
+    } else {
+        insert_pending(db, missing);
+    }
+    insert_idempotency(db, missing);
+    take_stock(db, missing);
+    db.run("UPDATE counters SET value = ?1 WHERE name = 'orders_absorbed'", missing.back()->sequence);
+}
 
 Result<std::unique_ptr<OrderLog>> OrderLog::open(const SqliteOptions& options, Database& database, WriteQueue& writes,
                                                  Log& log) {

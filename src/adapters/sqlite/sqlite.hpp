@@ -15,8 +15,8 @@
 
 namespace waybill::sqlite {
 
-// Who uses the data directory. Only a server migrates; one server at a time.
-enum class Access { server, command };
+// Who uses the data directory. Only a server migrates; one server, or one restore, at a time.
+enum class Access { server, command, restore };
 
 struct SqliteOptions {
     std::filesystem::path data_dir;
@@ -50,5 +50,48 @@ struct SqliteOptions {
 // left in orders.journal into the tables. A command neither places orders nor changes stock. Errors (unavailable) are
 // one sentence for a person: a directory that cannot be read, a second server, a newer schema.
 [[nodiscard]] Result<std::unique_ptr<Store>> open_sqlite_store(const SqliteOptions& options, Clock& clock, Log& log);
+
+struct BackupOptions {
+    std::filesystem::path data_dir;
+    std::filesystem::path file;
+    bool replace = false;  // a file of this name
+    std::uint64_t journal_half_bytes = 16u << 20;
+};
+
+struct BackupReport {
+    TimePoint complete_until{};  // every order that was acknowledged before is in it
+    std::int64_t orders = 0;
+    std::int64_t from_journal = 0;  // of them: those that the tables lacked
+    std::int64_t users = 0;
+    std::int64_t products = 0;
+    std::int64_t units_of_stock = 0;
+    int schema = 0;
+    std::uint64_t bytes = 0;
+    std::string sha256;  // of all but the last line
+};
+
+// Writes the shop to one file (mode 0600, since it holds the accounts and the secret of the data directory),
+// beside a running server or without one. The file is written aside, synced, read again and checked, and
+// takes its name last. Mails in the mail folder are not in it. Errors: unavailable, one sentence.
+[[nodiscard]] Result<BackupReport> back_up(const BackupOptions& options, Clock& clock);
+
+struct RestoreOptions {
+    std::filesystem::path data_dir;
+    std::filesystem::path file;
+    Milliseconds lock_wait{5'000};
+    std::uint64_t journal_half_bytes = 16u << 20;
+    std::function<void()> before_step{};  // for tests: what throws there is a death
+};
+
+struct RestoreReport {
+    BackupReport backup;
+    std::filesystem::path replaced;  // the folder with the data that was there; empty: there was none
+    bool replaced_is_readable = true;
+};
+
+// Puts a backup in the place of what the data directory holds: checked, brought to the present schema, and
+// synced before one rename makes it count. No order of the replaced journal can reach it. Errors
+// (unavailable, one sentence): a server or command that uses the directory, a damaged or newer file.
+[[nodiscard]] Result<RestoreReport> restore(const RestoreOptions& options, Clock& clock);
 
 }  // namespace waybill::sqlite

@@ -1,0 +1,410 @@
+#include <gmock/gmock.h>
+
+#include <atomic>
+#include <fstream>
+#include <latch>
+#include <thread>
+
+#include "adapters/sqlite/backup_file.hpp"
+#include "adapters/sqlite/schema.hpp"
+#include "tests/support/faulty_disk.hpp"
+#include "tests/unit/adapters/sqlite_fixture.hpp"
+
+namespace waybill::sqlite {
+namespace {
+
+namespace fs = std::filesystem;
+
+using ::testing::HasSubstr;
+using waybill::testing::DiskStep;
+using waybill::testing::FaultyDisk;
+
+// Keeps the tables waiting until it goes, so that orders stay in the journal.
+class HeldTables {
+public:
+    explicit HeldTables(SqliteStore& store) {
+        holder_ = std::jthread([this, &store] {
+            (void)store.write([this](Transaction&) -> Result<void> {
+                begun_.count_down();
+                may_end_.wait();
+                return {};
+            });
+        });
+        begun_.wait();
+    }
+    ~HeldTables() { may_end_.count_down(); }
+    HeldTables(const HeldTables&) = delete;
+    HeldTables& operator=(const HeldTables&) = delete;
+
+private:
+    std::latch begun_{1};
+    std::latch may_end_{1};
+    std::jthread holder_;
+};
+
+struct Death {};
+
+class SqliteBackup : public SqliteTest {
+protected:
+    [[nodiscard]] fs::path file() const { return directory_.path() / "shop.backup"; }
+
+    [[nodiscard]] Result<BackupReport> take(bool replace = false) {
+        return back_up({.data_dir = data_dir(), .file = file(), .replace = replace}, clock_);
+    }
+    BackupReport must_take() {
+        Result<BackupReport> report = take(true);
+        if (!report) throw std::runtime_error(report.error().detail);
+        return *report;
+    }
+    [[nodiscard]] Result<RestoreReport> put(const fs::path& dir, std::function<void()> before_step = {}) {
+        return restore(
+            {.data_dir = dir, .file = file(), .lock_wait = Milliseconds{100}, .before_step = std::move(before_step)},
+            clock_);
+    }
+    [[nodiscard]] StorePtr open_at(const fs::path& dir) {
+        SqliteOptions options = options_;
+        options.data_dir = dir;
+        options.access = Access::server;
+        Result<StorePtr> store = SqliteStore::open(options, clock_, log_);
+        if (!store) throw std::runtime_error(store.error().detail);
+        return *std::move(store);
+    }
+
+    // What the disk holds at this moment, as after a crash.
+    [[nodiscard]] fs::path copy_of_disk(const std::string& name) {
+        const fs::path copy = directory_.path() / name;
+        fs::create_directory(copy);
+        for (const char* known : {"orders.journal", "waybill.db", "waybill.db-wal", "secret"}) {
+            if (fs::exists(data_dir() / known)) fs::copy(data_dir() / known, copy / known);
+        }
+        return copy;
+    }
+
+    static std::string bytes_of(const fs::path& path) {
+        std::ifstream in(path, std::ios::binary);
+        return {std::istreambuf_iterator<char>(in), {}};
+    }
+    static void write_bytes(const fs::path& path, const std::string& bytes) {
+        std::ofstream(path, std::ios::binary) << bytes;
+    }
+
+    // The backup with another content and a seal that fits it.
+    void change_backup(Sql script) {
+        const Result<SealedFile> sealed = check_seal(file());
+        const fs::path bare = directory_.path() / "bare";
+        ASSERT_TRUE(copy_database(file(), *sealed, bare));
+        {
+            Connection db(bare, Connection::Mode::copy);
+            db.execute(script);
+        }
+        ASSERT_TRUE(seal(bare));
+        fs::rename(bare, file());
+    }
+
+    [[nodiscard]] static std::vector<std::string> orders_of(SqliteStore& store) {
+        std::vector<std::string> ids;
+        const std::vector<Order> orders = store.list_orders({}, std::nullopt, 1'000).value();
+        for (const Order& order : orders) ids.push_back(order.id.text);
+        std::ranges::sort(ids);
+        return ids;
+    }
+    [[nodiscard]] static std::int64_t available(SqliteStore& store) {
+        return store.list_stock({}, std::nullopt, 1)->at(0).available;
+    }
+};
+
+using Ids = std::vector<std::string>;
+
+TEST_F(SqliteBackup, HoldsOrdersThatOnlyTheJournalHas) {
+    StorePtr store = open();
+    stock_up(*store);
+    ASSERT_TRUE(place(*store, "in-tables"));
+    ASSERT_EQ(orders_of(*store), Ids{"in-tables"});
+    BackupReport report;
+    {
+        const HeldTables held(*store);
+        ASSERT_TRUE(place(*store, "in-journal-1"));
+        ASSERT_TRUE(place(*store, "in-journal-2"));
+        report = must_take();
+    }
+    EXPECT_EQ(report.orders, 3);
+    EXPECT_EQ(report.from_journal, 2);
+    EXPECT_EQ(report.users, 1);
+    EXPECT_EQ(report.products, 1);
+    EXPECT_EQ(report.units_of_stock, 994);
+
+    const fs::path other = directory_.path() / "other";
+    const Result<RestoreReport> restored = put(other);
+    ASSERT_TRUE(restored) << restored.error().detail;
+    EXPECT_TRUE(restored->replaced.empty());
+    const StorePtr copy = open_at(other);
+    EXPECT_EQ(orders_of(*copy), (Ids{"in-journal-1", "in-journal-2", "in-tables"}));
+    EXPECT_EQ(available(*copy), 994);
+    EXPECT_EQ(copy->claim_work(WorkKind::process_order, 10, Milliseconds{1'000})->size(), 3u);
+    // A key that was used stays used.
+    EXPECT_TRUE(place(*copy, "in-journal-1")->replayed);
+}
+
+TEST_F(SqliteBackup, TakenWhileOrdersArePlacedHoldsAllThatWereAnswered) {
+    StorePtr store = open();
+    stock_up(*store);
+    std::atomic<int> answered{0};
+    std::atomic<bool> stop{false};
+    std::jthread customer([&] {
+        for (int i = 0; !stop && i < 400; ++i) {
+            if (place(*store, "order-" + std::to_string(i))) ++answered;
+        }
+    });
+    for (int round = 1; round <= 3; ++round) {
+        while (answered < 20 * round) std::this_thread::yield();
+        const int before = answered;
+        const BackupReport report = must_take();
+        const fs::path other = directory_.path() / ("other-" + std::to_string(round));
+        ASSERT_TRUE(put(other));
+        const StorePtr copy = open_at(other);
+        for (int i = 0; i < before; ++i) {
+            EXPECT_TRUE(copy->find_order(OrderId("order-" + std::to_string(i)))->has_value()) << i;
+        }
+        EXPECT_EQ(available(*copy), 1'000 - 2 * report.orders);
+    }
+    stop = true;
+}
+
+TEST_F(SqliteBackup, IsAFileOfItsOwnThatOnlyItsOwnerReads) {
+    { stock_up(*open()); }
+    write_bytes(data_dir() / "secret", "the secret\n");
+    must_take();
+    EXPECT_EQ(fs::status(file()).permissions() & fs::perms::mask, fs::perms::owner_read | fs::perms::owner_write);
+    for (const char* beside : {"shop.backup.partial", "shop.backup-wal", "shop.backup-journal",
+                               "shop.backup.partial-wal", "shop.backup.partial-journal", "shop.backup.partial-shm"}) {
+        EXPECT_FALSE(fs::exists(directory_.path() / beside)) << beside;
+    }
+}
+
+TEST_F(SqliteBackup, BringsTheSecretAlongAndLeavesNoTraceOfItInTheDatabase) {
+    { stock_up(*open()); }
+    write_bytes(data_dir() / "secret", "a-secret-of-32-characters-at-least\n");
+    must_take();
+    const fs::path other = directory_.path() / "other";
+    ASSERT_TRUE(put(other));
+    EXPECT_EQ(bytes_of(other / "secret"), "a-secret-of-32-characters-at-least\n");
+    EXPECT_EQ(fs::status(other / "secret").permissions() & fs::perms::mask,
+              fs::perms::owner_read | fs::perms::owner_write);
+    EXPECT_FALSE(bytes_of(other / "waybill.db").contains("a-secret-of-32"));
+}
+
+TEST_F(SqliteBackup, ReplacesAFileOnlyWhenToldTo) {
+    { stock_up(*open()); }
+    write_bytes(file(), "precious");
+    const Result<BackupReport> refused = take();
+    ASSERT_FALSE(refused);
+    EXPECT_THAT(refused.error().detail, HasSubstr("--force"));
+    EXPECT_EQ(bytes_of(file()), "precious");
+    EXPECT_TRUE(take(true));
+    EXPECT_TRUE(check_seal(file()));
+}
+
+TEST_F(SqliteBackup, AFullDiskLeavesNoFile) {
+    FaultyDisk disk;
+    StorePtr store = open();
+    stock_up(*store);
+    for (int good : {0, 1, 5}) {
+        disk.fail(DiskStep::write, SQLITE_FULL, good, FaultyDisk::for_ever, ".partial");
+        const Result<BackupReport> report = take();
+        ASSERT_FALSE(report);
+        EXPECT_THAT(report.error().detail, HasSubstr("full"));
+        EXPECT_FALSE(fs::exists(file()));
+        EXPECT_FALSE(fs::exists(file().string() + ".partial"));
+    }
+    disk.heal();
+    EXPECT_TRUE(take());
+    store.reset();
+}
+
+TEST_F(SqliteBackup, WhereThereIsNoShopNothingIsWritten) {
+    EXPECT_FALSE(take());
+    fs::create_directory(data_dir());
+    write_bytes(data_dir() / "waybill.db", "");
+    EXPECT_FALSE(take());
+    EXPECT_FALSE(fs::exists(file()));
+}
+
+TEST_F(SqliteBackup, AnythingThatWasChangedOrCutIsRefusedBeforeAnythingIsTouched) {
+    { stock_up(*open()); }
+    must_take();
+    const std::string good = bytes_of(file());
+    const fs::path other = directory_.path() / "other";
+    for (const std::size_t at :
+         {std::size_t{0}, std::size_t{100}, good.size() / 2, good.size() - 200, good.size() - 1, good.size() - 70}) {
+        std::string bad = good;
+        bad[at] = static_cast<char>(bad[at] ^ 4);
+        write_bytes(file(), bad);
+        const Result<RestoreReport> refused = put(other);
+        ASSERT_FALSE(refused) << at;
+        EXPECT_THAT(refused.error().detail, HasSubstr("no whole backup")) << at;
+    }
+    for (const std::size_t size : {std::size_t{0}, std::size_t{50}, good.size() - 1, good.size() / 2}) {
+        write_bytes(file(), good.substr(0, size));
+        EXPECT_FALSE(put(other)) << size;
+    }
+    EXPECT_FALSE(fs::exists(other / "waybill.db"));
+    write_bytes(file(), good);
+    EXPECT_TRUE(put(other));
+}
+
+TEST_F(SqliteBackup, OfANewerSchemaIsRefused) {
+    { stock_up(*open()); }
+    must_take();
+    change_backup("PRAGMA user_version=99");
+    const Result<RestoreReport> refused = put(directory_.path() / "other");
+    ASSERT_FALSE(refused);
+    EXPECT_THAT(refused.error().detail, HasSubstr("newer Waybill"));
+    EXPECT_FALSE(fs::exists(directory_.path() / "other" / "waybill.db.restoring"));
+}
+
+TEST_F(SqliteBackup, OfAnOlderSchemaBecomesThePresentOne) {
+    {
+        const StorePtr store = open();
+        stock_up(*store);
+        ASSERT_TRUE(place(*store, "o1"));
+    }
+    must_take();
+    change_backup("ALTER TABLE orders DROP COLUMN trace; DROP TABLE password_resets; PRAGMA user_version=2");
+    const fs::path other = directory_.path() / "other";
+    const Result<RestoreReport> restored = put(other);
+    ASSERT_TRUE(restored) << restored.error().detail;
+    EXPECT_EQ(restored->backup.schema, 2);
+    const StorePtr store = open_at(other);
+    EXPECT_EQ(orders_of(*store), Ids{"o1"});
+    EXPECT_TRUE(store->open_password_reset(ResetId("r1"), "u1@example.com", Milliseconds{1'000}));
+}
+
+// As when a new program backs up what an older one left behind.
+TEST_F(SqliteBackup, OfAShopOfAnOlderSchemaHoldsItsJournalToo) {
+    fs::path died;
+    {
+        const StorePtr store = open();
+        stock_up(*store);
+        const HeldTables held(*store);
+        ASSERT_TRUE(place(*store, "in-journal"));
+        died = copy_of_disk("died");
+    }
+    {
+        Connection db(died / "waybill.db", Connection::Mode::write);
+        db.execute("ALTER TABLE orders DROP COLUMN trace; PRAGMA user_version=3");
+    }
+    const Result<BackupReport> report = back_up({.data_dir = died, .file = file(), .replace = true}, clock_);
+    ASSERT_TRUE(report) << report.error().detail;
+    EXPECT_EQ(report->from_journal, 1);
+    EXPECT_EQ(read_schema_version(*std::make_unique<Connection>(died / "waybill.db", Connection::Mode::read)), 3);
+    const fs::path other = directory_.path() / "other";
+    ASSERT_TRUE(put(other));
+    EXPECT_EQ(orders_of(*open_at(other)), Ids{"in-journal"});
+}
+
+TEST_F(SqliteBackup, ADatabaseThatIsNoBackupIsRefused) {
+    { stock_up(*open()); }
+    must_take();
+    change_backup("DROP TABLE backup_notes");
+    EXPECT_FALSE(put(directory_.path() / "other"));
+}
+
+TEST_F(SqliteBackup, IsNotRestoredUnderAServer) {
+    const StorePtr store = open();
+    stock_up(*store);
+    must_take();
+    ASSERT_TRUE(place(*store, "o1"));
+    const Result<RestoreReport> refused = put(data_dir());
+    ASSERT_FALSE(refused);
+    EXPECT_THAT(refused.error().detail, HasSubstr("Another Waybill server"));
+    EXPECT_EQ(orders_of(*store), Ids{"o1"});
+}
+
+// A shop whose process died with orders in its journal and in SQLite's log, and a backup from before.
+class SqliteRestore : public SqliteBackup {
+protected:
+    SqliteRestore() {
+        const StorePtr store = open();
+        stock_up(*store);
+        write_bytes(data_dir() / "secret", "secret of the backup\n");
+        (void)place(*store, "before");
+        (void)orders_of(*store);
+        must_take();
+        write_bytes(data_dir() / "secret", "secret of now\n");
+        (void)place(*store, "after-in-log");
+        (void)orders_of(*store);
+        const HeldTables held(*store);
+        (void)place(*store, "after-in-journal");
+        died = copy_of_disk("died");
+    }
+
+    fs::path died;
+};
+
+TEST_F(SqliteRestore, LetsNothingOfTheReplacedShopThrough) {
+    const Result<RestoreReport> restored = put(died);
+    ASSERT_TRUE(restored) << restored.error().detail;
+    EXPECT_TRUE(restored->replaced_is_readable);
+    {
+        const StorePtr store = open_at(died);
+        EXPECT_EQ(orders_of(*store), Ids{"before"});
+        EXPECT_EQ(available(*store), 998);
+        ASSERT_TRUE(place(*store, "new"));
+        EXPECT_EQ(orders_of(*store), (Ids{"before", "new"}));
+    }
+    EXPECT_EQ(bytes_of(died / "secret"), "secret of the backup\n");
+    EXPECT_EQ(orders_of(*open_at(died)), (Ids{"before", "new"}));
+}
+
+TEST_F(SqliteRestore, KeepsWhatItReplacedAsAShopOfItsOwn) {
+    const fs::path replaced = put(died)->replaced;
+    EXPECT_EQ(replaced.parent_path(), died);
+    const StorePtr store = open_at(replaced);
+    EXPECT_EQ(orders_of(*store), (Ids{"after-in-journal", "after-in-log", "before"}));
+    EXPECT_EQ(bytes_of(replaced / "secret"), "secret of now\n");
+}
+
+TEST_F(SqliteRestore, TakesThePlaceOfADatabaseThatCannotBeRead) {
+    // The log could repair it.
+    fs::remove(died / "waybill.db-wal");
+    std::string bytes = bytes_of(died / "waybill.db");
+    std::fill(bytes.begin(), bytes.begin() + 4'000, 'x');
+    write_bytes(died / "waybill.db", bytes);
+    const Result<RestoreReport> restored = put(died);
+    ASSERT_TRUE(restored) << restored.error().detail;
+    EXPECT_FALSE(restored->replaced_is_readable);
+    EXPECT_EQ(orders_of(*open_at(died)), Ids{"before"});
+    EXPECT_TRUE(bytes_of(restored->replaced / "waybill.db") == bytes);
+}
+
+TEST_F(SqliteRestore, ThatDiesAtAnyStepLeavesTheOldShopOrTheNew) {
+    bool seen_old = false;
+    bool seen_new = false;
+    for (int dies_at = 1;; ++dies_at) {
+        const fs::path dir = directory_.path() / ("try-" + std::to_string(dies_at));
+        fs::copy(died, dir);
+        int step = 0;
+        bool has_died = false;
+        try {
+            ASSERT_TRUE(put(dir, [&] {
+                if (++step == dies_at) throw Death{};
+            }));
+        } catch (const Death&) {
+            has_died = true;
+        }
+        const Ids found = orders_of(*open_at(dir));
+        const bool is_old = found == Ids{"after-in-journal", "after-in-log", "before"};
+        EXPECT_TRUE(is_old || found == Ids{"before"}) << "step " << dies_at;
+        (is_old ? seen_old : seen_new) = true;
+        // The second try always ends well.
+        ASSERT_TRUE(put(dir)) << "step " << dies_at;
+        EXPECT_EQ(orders_of(*open_at(dir)), Ids{"before"}) << "step " << dies_at;
+        fs::remove_all(dir);
+        if (!has_died) break;
+    }
+    EXPECT_TRUE(seen_old);
+    EXPECT_TRUE(seen_new);
+}
+
+}  // namespace
+}  // namespace waybill::sqlite
