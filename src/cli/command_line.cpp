@@ -94,6 +94,8 @@ struct CommandLine {
     std::string env_file = usual_env_file;
     NewUser user;
     BenchRequest bench;
+    BackupRequest backup;
+    ImportRequest import;
     std::string dead_letter_id;
     bool env_sample = false;
     bool only_alive = false;
@@ -122,6 +124,8 @@ struct CommandLine {
         healthcheck->add_flag("--live", only_alive, "whether it answers at all, also while its store is away");
         add_bench_command();
         add_user_commands();
+        add_backup_commands();
+        add_import_command();
         add_dead_letter_commands();
     }
 
@@ -162,6 +166,50 @@ struct CommandLine {
         create->add_option("--email", user.email, "address to log in with")->required()->type_name("ADDRESS");
         create->add_option("--name", user.name, "name to show")->type_name("NAME");
         create->add_flag("--admin", user.admin, "may manage products, stock and dead letters");
+    }
+
+    void add_import_command() {
+        CLI::App* command = add("import", "Take over users, products, stock and orders of an older system", false,
+                                [this](const CommandContext& context) { return run_import(context, import); });
+        command->add_option("--from", import.from, "its database, named in the path: mongodb://host:port/database")
+            ->required()
+            ->envname("WAYBILL_IMPORT_FROM")
+            ->type_name("URI");
+        command->add_flag("--dry-run", import.dry_run, "only report what would happen");
+        command->add_option("--system", import.system, "whose collections to read, if there are those of both")
+            ->check(CLI::IsMember({"a", "b"}))
+            ->type_name("a|b");
+        command
+            ->add_option("--location", import.location, "where stock lies that has no place; else --default-location")
+            ->type_name("NAME");
+        command->add_option("--currency", import.currency, "of the old prices; else that of the shop")
+            ->type_name("CODE");
+        command
+            ->add_option("--pending", import.pending,
+                         "orders that are still Pending: nothing is imported while "
+                         "there are any, or they are worked here, or failed")
+            ->check(CLI::IsMember({"refuse", "process", "fail"}))
+            ->capture_default_str()
+            ->type_name("refuse|process|fail");
+        command->footer(
+            "Reads only. May be repeated: what is here already stays as it is. The report accounts for every "
+            "document;\nthe exit status is 0 only when each of them is here. docs/MOVING_IN.md tells the whole way.");
+    }
+
+    void add_backup_commands() {
+        CLI::App* take = add("backup", "Write the whole shop to one file, beside a running server or without one",
+                             false, [this](const CommandContext& context) { return run_backup(context, backup); });
+        take->add_option("file", backup.file, "to write; it holds accounts and secrets, so keep it like them")
+            ->required()
+            ->type_name("FILE");
+        take->add_flag("--force", backup.force, "replace a file of that name");
+        take->footer(
+            "Complete up to the moment that it names: every order acknowledged before is in it. Mails in the mail\n"
+            "folder are not. Orders go on meanwhile.");
+        CLI::App* put = add("restore", "Put a backup in the place of what the data directory holds", false,
+                            [this](const CommandContext& context) { return run_restore(context, backup.file); });
+        put->add_option("file", backup.file, "as 'waybill backup' wrote it")->required()->type_name("FILE");
+        put->footer("The server must be stopped. What was there is kept in a folder of the data directory.");
     }
 
     void add_dead_letter_commands() {

@@ -31,6 +31,11 @@ struct BenchRequest {
     std::size_t connections = 64;
 };
 
+struct BackupRequest {
+    std::string file;
+    bool force = false;
+};
+
 // Serves until SIGTERM or SIGINT; a second one exits at once.
 [[nodiscard]] int run_serve(const CommandContext& context);
 [[nodiscard]] int run_seed(const CommandContext& context);
@@ -50,6 +55,23 @@ struct BenchRequest {
 [[nodiscard]] int run_dead_letters_list(const CommandContext& context);
 [[nodiscard]] int run_dead_letters_requeue(const CommandContext& context, const std::string& id);
 [[nodiscard]] int run_dead_letters_discard(const CommandContext& context, const std::string& id);
+
+struct ImportRequest {
+    std::string from;
+    std::string system;  // a, b; empty: by the names of the collections
+    std::string location;
+    std::string currency;
+    std::string pending = "refuse";
+    bool dry_run = false;
+};
+
+// Takes over the database of one of the two systems that Waybill replaces. 0 only when every document of it
+// is here.
+[[nodiscard]] int run_import(const CommandContext& context, const ImportRequest& request);
+
+// Of the embedded store; with MongoDB they name the tools of MongoDB.
+[[nodiscard]] int run_backup(const CommandContext& context, const BackupRequest& request);
+[[nodiscard]] int run_restore(const CommandContext& context, const std::string& file);
 
 // Parses the command line and runs a command; the whole of main.
 [[nodiscard]] int run_command_line(int argc, char** argv);
