@@ -36,15 +36,16 @@ Result<Figures> Operations::figures() {
         {"ordersPlaced", metrics_.orders_placed.Value()},
         {"ordersReplayed", metrics_.orders_replayed.Value()},
         {"ordersRefused", metrics_.orders_refused.Value()},
+        {"stockRefusals", metrics_.stock_refusals.Value()},
         {"ordersOverloaded", metrics_.orders_overloaded.Value()},
         {"ordersOutcomeUnknown", metrics_.orders_outcome_unknown.Value()},
         {"ordersProcessed", metrics_.orders_processed.Value()},
         {"ordersFailed", metrics_.orders_failed.Value()},
         {"ordersCancelled", metrics_.orders_cancelled.Value()},
-        {"workRetries", metrics_.work_retries.Value()},
+        {"workRetries", metrics_.work_retries.total()},
         {"workLeasesLost", metrics_.work_leases_lost.Value()},
         {"workCrashes", metrics_.work_crashes.Value()},
-        {"deadLetters", metrics_.dead_letters.Value()},
+        {"deadLetters", metrics_.dead_letters.total()},
         {"mailsSent", metrics_.mails_sent.Value()},
         {"cacheHits", metrics_.cache_hits.Value()},
         {"cacheMisses", metrics_.cache_misses.Value()},
@@ -53,6 +54,18 @@ Result<Figures> Operations::figures() {
     figures.order_batches = static_cast<double>(batches.sample_count);
     figures.order_batch_size_mean = batches.sample_count > 0 ? batches.sample_sum / figures.order_batches : 0;
     return figures;
+}
+
+Result<void> Operations::read_store_figures() {
+    Result<StoreStats> stats = store_.stats();
+    if (!stats) return fail(std::move(stats.error()));
+    for (const WorkKind kind : {WorkKind::process_order, WorkKind::send_mail}) {
+        const WorkDepth depth = stats->work[kind];
+        metrics_.work_items(kind).Set(static_cast<double>(depth.count));
+        metrics_.work_oldest_age_seconds(kind).Set(std::chrono::duration<double>(depth.oldest_age).count());
+    }
+    metrics_.dead_letters_kept.Set(static_cast<double>(stats->dead_letters));
+    return {};
 }
 
 Result<void> Operations::check_store() { return store_.ping(); }

@@ -35,6 +35,9 @@ public:
 
     [[nodiscard]] Result<Figures> figures();
 
+    // Brings the metrics that describe the store up to date. Errors: unavailable (they stay as they are).
+    [[nodiscard]] Result<void> read_store_figures();
+
     // Whether the store answers.
     [[nodiscard]] Result<void> check_store();
 

@@ -292,7 +292,7 @@ void OrderIntake::State::finish_batch(Batch& batch, std::vector<Result<PlacedOrd
 
 // An order counts as placed although its customer was told "unknown"; a late error was counted then.
 bool OrderIntake::State::count(std::span<const Result<PlacedOrder>> results, std::span<const OwedAnswer> answers) {
-    int placed = 0, replayed = 0, refused = 0, overloaded = 0, unknown = 0;
+    int placed = 0, replayed = 0, refused = 0, without_stock = 0, overloaded = 0, unknown = 0;
     for (std::size_t i = 0; i < results.size(); ++i) {
         if (results[i]) {
             ++(results[i]->replayed ? replayed : placed);
@@ -300,11 +300,13 @@ bool OrderIntake::State::count(std::span<const Result<PlacedOrder>> results, std
             const ErrorCode code = results[i].error().code;
             const bool away = code == ErrorCode::overloaded || code == ErrorCode::unavailable;
             ++(code == ErrorCode::outcome_unknown ? unknown : away ? overloaded : refused);
+            if (code == ErrorCode::insufficient_stock) ++without_stock;
         }
     }
     metrics_.orders_placed.Increment(placed);
     metrics_.orders_replayed.Increment(replayed);
     metrics_.orders_refused.Increment(refused);
+    metrics_.stock_refusals.Increment(without_stock);
     metrics_.orders_overloaded.Increment(overloaded);
     metrics_.orders_outcome_unknown.Increment(unknown);
     return placed > 0;

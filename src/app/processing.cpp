@@ -211,7 +211,7 @@ private:
     }
 
     void count(const Retry& retry, const FinishedTry& ended) {
-        metrics_.work_retries.Increment();
+        metrics_.work_retries(ended.work.kind).Increment();
         if (!log_.enabled(LogLevel::debug)) return;
         log_.write(LogLevel::debug, "work-retried",
                    {{"work", ended.work.lease.work_id.text},
@@ -221,7 +221,7 @@ private:
     }
 
     void count_dead_letter(const FinishedTry& ended, const std::string& reason) {
-        metrics_.dead_letters.Increment();
+        metrics_.dead_letters(ended.work.kind).Increment();
         log_.write(LogLevel::warn, "dead-letter",
                    {{"work", ended.work.lease.work_id.text}, {"order", ended.work.order.id.text}, {"reason", reason}});
     }

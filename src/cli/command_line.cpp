@@ -10,6 +10,7 @@
 
 #include "adapters/mongo/mongo.hpp"
 #include "cli/commands.hpp"
+#include "cli/version.hpp"
 
 namespace waybill::cli {
 
@@ -103,7 +104,7 @@ struct CommandLine {
 
     CommandLine() {
         app.require_subcommand(0, 1);  // none is refused later, so that a mistyped one is named first
-        app.set_version_flag("--version", "waybill 0.1.0");
+        app.set_version_flag("--version", std::string("waybill ") + version);
         app.add_option("--env-file", env_file, "reads settings from this file instead of .env")->type_name("FILE");
         app.footer(
             "Every setting is a flag, an environment variable and a line of .env, in that order.\n"

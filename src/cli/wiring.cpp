@@ -8,6 +8,7 @@
 
 #include "app/processing.hpp"
 #include "cli/parts.hpp"
+#include "cli/process_metrics.hpp"
 #include "worker/periodic.hpp"
 #include "worker/reset_mails.hpp"
 
@@ -16,6 +17,7 @@ namespace waybill::cli {
 namespace {
 
 constexpr Milliseconds freshness_interval{1'000};
+constexpr Milliseconds store_figures_interval{5'000};
 constexpr Milliseconds reset_mail_interval{500};
 constexpr Milliseconds server_drain_max{6'000};
 constexpr Milliseconds worker_drain_max{8'000};
@@ -31,6 +33,11 @@ http::ServerOptions metrics_server_options(const Config& config) {
     options.hashing_threads = 1;
     return options;
 }
+
+struct Dependency {
+    std::string name;
+    bool is_up = true;
+};
 
 // Where no mail is sent.
 class NoMailer final : public Mailer {
@@ -107,13 +114,18 @@ struct Application::Parts {
     http::Services metrics_services{auth,  ordering, catalogue, operations,   memory.limits(),
                                     clock, log,      metrics,   metrics_edge, draining};
     std::unique_ptr<http::Server> metrics_server;
+    ProcessMetrics scraped{
+        metrics, config.uses_data_dir() ? std::optional(config.data_dir) : std::optional<std::filesystem::path>{}};
+    std::atomic<bool> store_answers{true};
 
     std::vector<std::unique_ptr<worker::Periodic>> periodics;
     std::jthread relay_thread;
     std::jthread order_thread;
     std::jthread mail_thread;
 
+    [[nodiscard]] std::vector<Dependency> dependencies() const;
     [[nodiscard]] std::vector<std::string> degraded() const;
+    void refresh_metrics();
     void make_loops();
     Result<void> bind();
     void start_upkeep();
@@ -123,11 +135,34 @@ struct Application::Parts {
     void stop_workers();
 };
 
+// Beside the store, without which nothing goes on.
+std::vector<Dependency> Application::Parts::dependencies() const {
+    std::vector<Dependency> all;
+    if (memory.redis) all.push_back({"redis", !redis::is_away(*memory.redis)});
+    if (queue) {
+        const bool away = (relay && relay->queue_is_away()) || (consumer && consumer->queue_is_away());
+        all.push_back({"sqs", !away});
+    }
+    if (!config.works()) return all;
+    if (!config.fulfilment.url.empty()) {
+        all.push_back({"fulfilment", !(consumer ? consumer->is_unanswered() : orders->is_unanswered())});
+    }
+    all.push_back({config.has_smtp() ? "smtp" : config.has_ses() ? "ses" : "mail_folder", !mails.is_unanswered()});
+    return all;
+}
+
 std::vector<std::string> Application::Parts::degraded() const {
     std::vector<std::string> away;
-    if (memory.redis && redis::is_away(*memory.redis)) away.emplace_back("redis");
-    if ((relay && relay->queue_is_away()) || (consumer && consumer->queue_is_away())) away.emplace_back("sqs");
+    for (Dependency& part : dependencies()) {
+        if (!part.is_up) away.push_back(std::move(part.name));
+    }
     return away;
+}
+
+void Application::Parts::refresh_metrics() {
+    metrics.set_dependency(config.has_mongo() ? "mongodb" : "sqlite", store_answers);
+    for (const Dependency& part : dependencies()) metrics.set_dependency(part.name, part.is_up);
+    scraped.read(server->figures());
 }
 
 // The loop that takes orders from the store, or the two that pass them through the queue. A relay
@@ -147,6 +182,7 @@ void Application::Parts::make_loops() {
 Result<void> Application::Parts::bind() {
     services.degraded = [this] { return degraded(); };
     metrics_services.degraded = services.degraded;
+    metrics.before_rendering([this] { refresh_metrics(); });
     // What waits for a network must not be waited for on an I/O thread.
     const http::Router::Options options{.store_reads_inline = !config.has_mongo() && !config.has_redis(),
                                         .limits_inline = !config.has_redis()};
@@ -176,6 +212,9 @@ void Application::Parts::start_upkeep() {
             catalogue.read_version();
         },
         log));
+    periodics.push_back(std::make_unique<worker::Periodic>(
+        "store-figures", store_figures_interval,
+        [this] { store_answers = operations.read_store_figures().has_value(); }, log));
     periodics.push_back(std::make_unique<worker::Periodic>(
         "janitor", config.janitor_every,
         [this] {

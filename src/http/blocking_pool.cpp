@@ -25,6 +25,11 @@ bool BlockingPool::submit(Job&& job) {
     return true;
 }
 
+std::size_t BlockingPool::waiting() const {
+    const std::lock_guard lock(mutex_);
+    return waiting_.size();
+}
+
 void BlockingPool::run(const std::stop_token& stop) {
     std::unique_lock lock(mutex_);
     while (changed_.wait(lock, stop, [this] { return !waiting_.empty(); })) {

@@ -25,11 +25,13 @@ public:
     // False when `waiting_max` jobs wait already; `job` is then untouched. Jobs do not throw.
     [[nodiscard]] bool submit(Job&& job);
 
+    [[nodiscard]] std::size_t waiting() const;
+
 private:
     void run(const std::stop_token& stop);
 
     std::size_t waiting_max_;
-    std::mutex mutex_;
+    mutable std::mutex mutex_;
     std::condition_variable_any changed_;
     std::deque<Job> waiting_;
     std::vector<std::jthread> threads_;

@@ -40,7 +40,8 @@ struct Response {
     std::string body;               // HEAD: kept for its length and not sent
     std::string_view fixed_body{};  // instead of `body`: bytes that live as long as the process, never copied
     std::vector<std::pair<std::string, std::string>> headers;
-    bool close = false;  // the connection ends after this answer
+    bool close = false;               // the connection ends after this answer
+    std::string_view problem_code{};  // of a problem document: one of problem_codes()
 
     Response& with(std::string name, std::string value) {
         headers.emplace_back(std::move(name), std::move(value));

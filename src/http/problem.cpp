@@ -1,5 +1,7 @@
 #include "http/problem.hpp"
 
+#include <algorithm>
+
 #include "http/json.hpp"
 
 namespace waybill::http {
@@ -147,6 +149,7 @@ Response finish_problem(const Kind& kind, JsonWriter& json) {
     response.status = kind.status;
     response.content_type = "application/problem+json";
     response.body = json.end_object().take();
+    response.problem_code = kind.code;
     return response;
 }
 
@@ -189,6 +192,20 @@ Response problem(const Request& request, ProtocolError error, std::string_view d
     add_challenge(response, kind.code);
     response.close = ends_the_connection(error);
     return response;
+}
+
+std::vector<std::string_view> problem_codes() {
+    std::vector<std::string_view> codes;
+    for (auto code = std::uint8_t{0}; code <= static_cast<std::uint8_t>(ErrorCode::internal); ++code) {
+        codes.push_back(kind_of(static_cast<ErrorCode>(code)).code);
+    }
+    for (auto code = std::uint8_t{0}; code <= static_cast<std::uint8_t>(ProtocolError::bad_request); ++code) {
+        codes.push_back(kind_of(static_cast<ProtocolError>(code)).code);
+    }
+    std::ranges::sort(codes);
+    const auto repeated = std::ranges::unique(codes);
+    codes.erase(repeated.begin(), repeated.end());
+    return codes;
 }
 
 }  // namespace waybill::http

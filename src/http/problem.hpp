@@ -34,4 +34,7 @@ enum class ProtocolError : std::uint8_t {
 [[nodiscard]] Response problem(const Request& request, ProtocolError error, std::string_view detail,
                                const std::vector<FieldProblem>& fields = {});
 
+// Every word that `code` can be, once.
+[[nodiscard]] std::vector<std::string_view> problem_codes();
+
 }  // namespace waybill::http

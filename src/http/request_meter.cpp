@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "http/problem.hpp"
+
 namespace waybill::http {
 
 namespace {
@@ -19,6 +21,13 @@ RequestMeter::RequestMeter(prometheus::Registry& registry)
                    .Help("Time from a request's last byte to its answer.")
                    .Register(registry)) {
     add_route("none", "none");
+    auto& problems = prometheus::BuildCounter()
+                         .Name("waybill_http_problems_total")
+                         .Help("Problem documents answered, by their code.")
+                         .Register(registry);
+    for (const std::string_view code : problem_codes()) {
+        problems_.emplace(code, &problems.Add({{"code", std::string(code)}}));
+    }
 }
 
 std::size_t RequestMeter::add_route(std::string_view pattern, std::string_view method) {
@@ -41,6 +50,11 @@ void RequestMeter::count(std::size_t route, int status, double seconds) {
     }
     counter->Increment();
     slot.seconds->Observe(seconds);
+}
+
+void RequestMeter::count_problem(std::string_view code) {
+    const auto found = problems_.find(code);
+    if (found != problems_.end()) found->second->Increment();
 }
 
 }  // namespace waybill::http

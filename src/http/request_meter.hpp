@@ -1,4 +1,4 @@
-// Counts answers by route, method and status, and times them by route.
+// Counts answers by route, method and status, and problems by their code; times answers by route.
 //
 // Label children are fetched once for each status that a route has answered, and kept.
 #pragma once
@@ -11,6 +11,7 @@
 #include <atomic>
 #include <cstddef>
 #include <deque>
+#include <map>
 #include <string>
 #include <string_view>
 
@@ -27,6 +28,7 @@ public:
 
     // Thread-safe and lock-free but for the first answer with a status.
     void count(std::size_t route, int status, double seconds);
+    void count_problem(std::string_view code);
 
 private:
     static constexpr int status_min = 100;
@@ -40,6 +42,7 @@ private:
     prometheus::Family<prometheus::Counter>& requests_;
     prometheus::Family<prometheus::Histogram>& seconds_;
     std::deque<Slot> slots_;
+    std::map<std::string_view, prometheus::Counter*> problems_;  // of every code there is
 };
 
 }  // namespace waybill::http

@@ -346,6 +346,7 @@ Response Router::State::finish(const Pending& pending, Response response) {
     add_cors_headers(response, request.header("Origin"), services_.edge.cors_origins);
     const double seconds = std::chrono::duration<double>(services_.clock.steady_now() - pending.started).count();
     meter_.count(pending.row == nullptr ? 0 : pending.row->meter, response.status, seconds);
+    if (!response.problem_code.empty()) meter_.count_problem(response.problem_code);
     log_answer(pending, response, seconds);
     return response;
 }

@@ -99,6 +99,7 @@ public:
     [[nodiscard]] std::string url() const;
     void start();
     void stop(Milliseconds drain_max);
+    [[nodiscard]] ServerFigures figures();
 
 private:
     Awaitable<void> accept();
@@ -169,6 +170,11 @@ void Server::State::take(Shard& shard, Socket socket) {
     });
 }
 
+ServerFigures Server::State::figures() {
+    const std::lock_guard lock(edge_.mutex);
+    return {edge_.connections, edge_.store_pool.waiting(), edge_.hashing_pool.waiting()};
+}
+
 void Server::State::stop(Milliseconds drain_max) {
     if (threads_.empty()) return;
     // Each step counts as a connection until it is done, so that the wait cannot end before it.
@@ -207,6 +213,7 @@ Result<std::unique_ptr<Server>> Server::bind(const ServerOptions& options, Route
 
 std::string Server::url() const { return state_->url(); }
 void Server::start() { state_->start(); }
+ServerFigures Server::figures() const { return state_->figures(); }
 void Server::stop(Milliseconds drain_max) { state_->stop(drain_max); }
 
 }  // namespace waybill::http

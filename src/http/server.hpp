@@ -30,6 +30,12 @@ struct ServerOptions {
     Milliseconds write_deadline{30'000};
 };
 
+struct ServerFigures {
+    std::size_t connections = 0;
+    std::size_t store_waiting = 0;  // requests that wait for a thread of the pool
+    std::size_t hashing_waiting = 0;
+};
+
 class Server {
 public:
     // Binds at once. Errors (unavailable): the address is in use or not ours, one sentence.
@@ -40,6 +46,8 @@ public:
 
     // Serves on its own threads until stop().
     void start();
+
+    [[nodiscard]] ServerFigures figures() const;  // from any thread
 
     // No new connections; requests already read are answered, then connections close. Returns when
     // all are closed or after `drain_max`.

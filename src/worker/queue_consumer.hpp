@@ -39,6 +39,9 @@ public:
     // Whether the queue did not answer when it was last asked. From any thread.
     [[nodiscard]] bool queue_is_away() const { return receive_outage_.is_on(); }
 
+    // As WorkLoop's.
+    [[nodiscard]] bool is_unanswered() const { return loop_.is_unanswered(); }
+
 private:
     void run_receiver(const std::stop_token& stop);
     void run_answerer(const std::stop_token& stop);

@@ -1,6 +1,7 @@
 #include "worker/work_loop.hpp"
 
 #include <algorithm>
+#include <atomic>
 #include <exception>
 #include <map>
 #include <mutex>
@@ -13,6 +14,7 @@ namespace {
 
 // An item that we hold: its try is under way, or has ended and is not settled yet.
 struct Held {
+    SteadyTime began;
     SteadyTime heartbeat_at;
     bool lost = false;  // somebody else may have claimed it; what its try brings will not be written
 };
@@ -41,6 +43,7 @@ public:
             const std::lock_guard lock(mutex_);
             in_round_ = true;
         }
+        note_round();
         guarded([this] { settle_finished(); });
         guarded([this] { extend_due(); });
         bool more_waits = false;
@@ -63,11 +66,13 @@ public:
         }
     }
 
+    [[nodiscard]] bool is_unanswered() const { return unanswered_; }
+
     // From here on what ends is dropped, and nothing but this object is touched.
     void close() {
         const std::lock_guard lock(mutex_);
         closed_ = true;
-        metrics_.work_in_flight.Decrement(static_cast<double>(held_.size()));
+        metrics_.work_in_flight(kind_).Decrement(static_cast<double>(held_.size()));
     }
 
 private:
@@ -122,10 +127,25 @@ private:
     }
 
     void take_ended() {
-        const std::lock_guard lock(mutex_);
-        ended_.insert(ended_.end(), std::make_move_iterator(finished_.begin()),
-                      std::make_move_iterator(finished_.end()));
-        finished_.clear();
+        std::vector<FinishedTry> finished;
+        {
+            const std::lock_guard lock(mutex_);
+            finished.swap(finished_);
+        }
+        for (FinishedTry& one : finished) {
+            count(one);
+            ended_.push_back(std::move(one));
+        }
+    }
+
+    void count(const FinishedTry& ended) {
+        metrics_.work_tries(kind_, ended.outcome).Increment();
+        const auto held = held_.find(ended.work.lease);
+        if (held == held_.end()) return;
+        const auto took = std::chrono::duration<double>(clock_.steady_now() - held->second.began);
+        metrics_.work_try_seconds(kind_).Observe(took.count());
+        if (ended.outcome == TryOutcome::no_answer) unanswered_ = true;
+        if (ended.outcome == TryOutcome::done || ended.outcome == TryOutcome::refused) unanswered_ = false;
     }
 
     // ---- extend
@@ -177,8 +197,8 @@ private:
 
     void begin(ClaimedWork work, SteadyTime now) {
         const LeaseKey lease = work.lease;
-        if (!held_.try_emplace(lease, Held{now + processing_.policy().heartbeat}).second) return;
-        metrics_.work_in_flight.Increment();
+        if (!held_.try_emplace(lease, Held{now, now + processing_.policy().heartbeat}).second) return;
+        metrics_.work_in_flight(kind_).Increment();
         try {
             processing_.begin(std::move(work),
                               [self = shared_from_this()](FinishedTry ended) { self->finish(std::move(ended)); });
@@ -198,7 +218,7 @@ private:
 
     void forget(const LeaseKey& lease, bool written) {
         if (held_.erase(lease) == 0) return;
-        metrics_.work_in_flight.Decrement();
+        metrics_.work_in_flight(kind_).Decrement();
         source_.release(lease, written);
     }
 
@@ -221,6 +241,11 @@ private:
         const std::lock_guard lock(mutex_);
         in_round_ = false;
         return !finished_.empty();
+    }
+
+    void note_round() {
+        if (last_round_ == nullptr) last_round_ = &metrics_.add_last_round(kind_);
+        last_round_->Set(std::chrono::duration<double>(clock_.now().time_since_epoch()).count());
     }
 
     // Once for each outage.
@@ -248,8 +273,11 @@ private:
     std::vector<FinishedTry> ended_;  // not settled yet; their leases are kept
     SteadyTime settle_not_before_{};
     SteadyTime claim_not_before_{};
+    prometheus::Gauge* last_round_ = nullptr;
     bool store_away_ = false;
     bool draining_ = false;
+
+    std::atomic<bool> unanswered_ = false;
 
     std::mutex mutex_;
     bool closed_ = false;
@@ -267,6 +295,8 @@ WorkLoop::WorkLoop(WorkKind kind, WorkLoopOptions options, Processing& processin
     : state_(std::make_shared<State>(kind, options, processing, source, clock, log, metrics, signal)) {}
 
 WorkLoop::~WorkLoop() { state_->close(); }
+
+bool WorkLoop::is_unanswered() const { return state_->is_unanswered(); }
 
 Milliseconds WorkLoop::step() { return state_->step(); }
 

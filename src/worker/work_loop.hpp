@@ -39,6 +39,9 @@ public:
     // than `drain_max`, and settles it. What is still out keeps its lease.
     void run(std::stop_token stop, Milliseconds drain_max);
 
+    // Whether fulfilment, or the carrier, gave no answer to the try that ended last. From any thread.
+    [[nodiscard]] bool is_unanswered() const;
+
 private:
     class State;
     std::unique_ptr<WorkSource> store_work_;  // empty where the source is another's

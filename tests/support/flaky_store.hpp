@@ -25,7 +25,7 @@ public:
     enum class Failure : std::uint8_t { before, after };
     static constexpr std::string_view any_method = "*";
 
-    // Lets the next `calls` calls of `method` fail. The methods that can: ping, place_orders,
+    // Lets the next `calls` calls of `method` fail. The methods that can: ping, stats, place_orders,
     // claim_work, mark_sent, return_unsent, settle_orders, settle_mails, retry_at, extend, find_session,
     // list_revoked_sessions, catalogue_version, find_product, those of password resets and
     // those of an import.
@@ -190,7 +190,9 @@ public:
     [[nodiscard]] std::vector<Result<bool>> import_orders(std::span<const Order> orders, ImportMode mode) override {
         return each("import_orders", orders.size(), [&] { return store_.import_orders(orders, mode); });
     }
-    [[nodiscard]] Result<StoreStats> stats() override { return store_.stats(); }
+    [[nodiscard]] Result<StoreStats> stats() override {
+        return one("stats", [&] { return store_.stats(); });
+    }
     [[nodiscard]] Result<SweepCounts> sweep(const Retention& retention, std::size_t max) override {
         return store_.sweep(retention, max);
     }

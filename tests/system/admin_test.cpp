@@ -254,7 +254,7 @@ void expect_metrics(const Answer& answer) {
         if (line.starts_with("# HELP ") || line.starts_with("# TYPE ")) continue;
         const std::size_t space = line.rfind(' ');
         ASSERT_NE(space, std::string::npos) << line;
-        EXPECT_TRUE(line.starts_with("waybill_")) << line;
+        EXPECT_TRUE(line.starts_with("waybill_") || line.starts_with("process_")) << line;
         char* rest = nullptr;
         (void)std::strtod(line.c_str() + space, &rest);
         EXPECT_EQ(*rest, '\0') << line;

@@ -1,9 +1,12 @@
 // The adapters that need nothing but this machine.
 #pragma once
 
+#include <cstddef>
+#include <cstdint>
 #include <cstdio>
 #include <filesystem>
 #include <memory>
+#include <optional>
 
 #include "ports/cache.hpp"
 #include "ports/clock.hpp"
@@ -46,5 +49,23 @@ std::size_t sweep_mail_folder(const std::filesystem::path& folder, TimePoint now
 
 // Accepts every order.
 [[nodiscard]] std::unique_ptr<Fulfilment> make_accepting_fulfilment();
+
+// What the kernel says of this process; what it does not say is 0.
+struct ProcessFigures {
+    double started_seconds = 0;  // since 1970
+    double cpu_seconds = 0;
+    double resident_bytes = 0;
+    double virtual_bytes = 0;
+    std::size_t open_files = 0;
+    std::size_t open_files_max = 0;
+};
+[[nodiscard]] ProcessFigures read_process_figures();
+
+struct DiskRoom {
+    std::uint64_t available_bytes = 0;
+    std::uint64_t size_bytes = 0;
+};
+// Empty where there is no such folder.
+[[nodiscard]] std::optional<DiskRoom> read_disk_room(const std::filesystem::path& folder);
 
 }  // namespace waybill::local

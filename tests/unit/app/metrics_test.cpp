@@ -33,7 +33,7 @@ Exposition read(const std::string& text) {
 
 TEST(Metrics, shows_every_family_before_anything_was_counted) {
     const Exposition found = read(Metrics().render());
-    EXPECT_EQ(found.types.size(), 20u);
+    EXPECT_EQ(found.types.size(), 26u);
     EXPECT_TRUE(found.types.contains("waybill_orders_placed_total"));
     EXPECT_TRUE(found.types.contains("waybill_cache_misses_total"));
 }
@@ -71,6 +71,42 @@ TEST(Metrics, measures_commits_in_seconds) {
     metrics.order_commit_seconds.Observe(0.003);
     EXPECT_THAT(metrics.render(), HasSubstr("waybill_order_commit_seconds_bucket{le=\"0.0025\"} 0\n"));
     EXPECT_THAT(metrics.render(), HasSubstr("waybill_order_commit_seconds_bucket{le=\"0.005\"} 1\n"));
+}
+
+TEST(Metrics, counts_work_by_kind_and_outcome) {
+    Metrics metrics;
+    metrics.work_retries(WorkKind::send_mail).Increment(2);
+    metrics.work_tries(WorkKind::process_order, TryOutcome::no_answer).Increment();
+    metrics.work_tries(WorkKind::send_mail, TryOutcome::crashed).Increment(4);
+    const std::string text = metrics.render();
+    EXPECT_THAT(text, HasSubstr("\nwaybill_work_retries_total{kind=\"send_mail\"} 2\n"));
+    EXPECT_THAT(text, HasSubstr("\nwaybill_work_retries_total{kind=\"process_order\"} 0\n"));
+    EXPECT_THAT(text, HasSubstr("{kind=\"process_order\",outcome=\"no_answer\"} 1\n"));
+    EXPECT_THAT(text, HasSubstr("{kind=\"send_mail\",outcome=\"crashed\"} 4\n"));
+    EXPECT_EQ(metrics.work_retries.total(), 2);
+}
+
+TEST(Metrics, shows_no_round_of_a_loop_that_does_not_run) {
+    Metrics metrics;
+    EXPECT_EQ(metrics.render().find("waybill_work_last_round_timestamp_seconds"), std::string::npos);
+    metrics.add_last_round(WorkKind::send_mail).Set(7);
+    EXPECT_THAT(metrics.render(), HasSubstr("\nwaybill_work_last_round_timestamp_seconds{kind=\"send_mail\"} 7\n"));
+}
+
+TEST(Metrics, shows_each_dependency_as_it_was_last_set) {
+    Metrics metrics;
+    metrics.set_dependency("redis", true);
+    metrics.set_dependency("sqs", true);
+    metrics.set_dependency("redis", false);
+    EXPECT_THAT(metrics.render(), HasSubstr("\nwaybill_dependency_up{dependency=\"redis\"} 0\n"));
+    EXPECT_THAT(metrics.render(), HasSubstr("\nwaybill_dependency_up{dependency=\"sqs\"} 1\n"));
+}
+
+TEST(Metrics, asks_for_what_changes_by_itself_before_each_rendering) {
+    Metrics metrics;
+    metrics.before_rendering([&] { metrics.orders_waiting.Increment(); });
+    EXPECT_THAT(metrics.render(), HasSubstr("\nwaybill_orders_waiting 1\n"));
+    EXPECT_THAT(metrics.render(), HasSubstr("\nwaybill_orders_waiting 2\n"));
 }
 
 TEST(Metrics, renders_families_of_others_too) {

@@ -138,15 +138,16 @@ TEST_F(OperationsTest, shows_each_count_under_its_own_name) {
         {"ordersPlaced", &metrics.orders_placed},
         {"ordersReplayed", &metrics.orders_replayed},
         {"ordersRefused", &metrics.orders_refused},
+        {"stockRefusals", &metrics.stock_refusals},
         {"ordersOverloaded", &metrics.orders_overloaded},
         {"ordersOutcomeUnknown", &metrics.orders_outcome_unknown},
         {"ordersProcessed", &metrics.orders_processed},
         {"ordersFailed", &metrics.orders_failed},
         {"ordersCancelled", &metrics.orders_cancelled},
-        {"workRetries", &metrics.work_retries},
+        {"workRetries", &metrics.work_retries(WorkKind::send_mail)},
         {"workLeasesLost", &metrics.work_leases_lost},
         {"workCrashes", &metrics.work_crashes},
-        {"deadLetters", &metrics.dead_letters},
+        {"deadLetters", &metrics.dead_letters(WorkKind::send_mail)},
         {"mailsSent", &metrics.mails_sent},
         {"cacheHits", &metrics.cache_hits},
         {"cacheMisses", &metrics.cache_misses},
@@ -157,6 +158,20 @@ TEST_F(OperationsTest, shows_each_count_under_its_own_name) {
         counter->Increment(expected[name]);
     }
     EXPECT_EQ(operations.figures().value().counts_since_start, expected);
+}
+
+TEST_F(OperationsTest, the_metrics_of_the_store_say_what_the_figures_say) {
+    place("o-1");
+    clock.advance(Milliseconds{5'001});
+    ASSERT_TRUE(operations.read_store_figures());
+    EXPECT_EQ(metrics.work_items(WorkKind::process_order).Value(), 1);
+    EXPECT_EQ(metrics.work_oldest_age_seconds(WorkKind::process_order).Value(), 5.001);
+    EXPECT_EQ(metrics.work_items(WorkKind::send_mail).Value(), 0);
+    EXPECT_EQ(metrics.work_oldest_age_seconds(WorkKind::send_mail).Value(), 0);
+
+    store.fail_next("stats", 1);
+    EXPECT_EQ(operations.read_store_figures().error().code, ErrorCode::unavailable);
+    EXPECT_EQ(metrics.work_items(WorkKind::process_order).Value(), 1) << "what was last known";
 }
 
 TEST_F(OperationsTest, shows_the_mean_size_of_a_batch) {

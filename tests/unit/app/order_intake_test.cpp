@@ -185,12 +185,16 @@ TEST_F(OrderIntakeTest, shows_how_many_wait) {
 TEST_F(OrderIntakeTest, lets_a_refused_order_disturb_no_other) {
     NewOrder unknown = order_of(ada);
     unknown.lines[0].product_id = ProductId{"nothing"};
-    std::vector<Answer> answers = submit_all({order_of(ada), unknown, order_of(bob)});
+    NewOrder too_much = order_of(ada);
+    too_much.lines[0].quantity = 10;
+    leave_lamps(9);
+    std::vector<Answer> answers = submit_all({order_of(ada), unknown, too_much, order_of(bob)});
     (void)intake().commit_batch();
-    EXPECT_THAT(outcomes(answers), ElementsAre("placed", "unknown_product", "placed"));
+    EXPECT_THAT(outcomes(answers), ElementsAre("placed", "unknown_product", "insufficient_stock", "placed"));
     EXPECT_EQ(metrics.orders_placed.Value(), 2);
-    EXPECT_EQ(metrics.orders_refused.Value(), 1);
-    EXPECT_EQ(metrics.order_batch_size.Collect().histogram.sample_sum, 3);
+    EXPECT_EQ(metrics.orders_refused.Value(), 2);
+    EXPECT_EQ(metrics.stock_refusals.Value(), 1);
+    EXPECT_EQ(metrics.order_batch_size.Collect().histogram.sample_sum, 4);
     EXPECT_EQ(metrics.order_commit_seconds.Collect().histogram.sample_count, 1);
 }
 

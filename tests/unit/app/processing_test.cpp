@@ -135,7 +135,7 @@ TEST(Processing, does_not_try_an_item_without_attempts_left) {
     EXPECT_TRUE(world.processing.settle(orders, {ended}).unwritten.empty());
     ASSERT_EQ(world.dead_letters().size(), 1u);
     EXPECT_EQ(world.dead_letters()[0].attempts, WorkPolicy{}.attempts_max);
-    EXPECT_EQ(world.metrics.dead_letters.Value(), 1);
+    EXPECT_EQ(world.metrics.dead_letters.total(), 1);
     EXPECT_EQ(world.metrics.orders_failed.Value(), 1);
 }
 
@@ -152,7 +152,7 @@ TEST(Processing, settles_all_of_a_kind_in_one_commit) {
     EXPECT_EQ(world.store.calls("retry_at"), 1u);
     EXPECT_EQ(world.metrics.orders_processed.Value(), 2);
     EXPECT_EQ(world.metrics.orders_failed.Value(), 1);
-    EXPECT_EQ(world.metrics.work_retries.Value(), 2);
+    EXPECT_EQ(world.metrics.work_retries.total(), 2);
 }
 
 TEST(Processing, an_empty_round_asks_nothing_of_the_store) {

@@ -292,6 +292,24 @@ TEST_F(RouterTest, begins_a_trace_where_none_that_is_valid_came) {
     }
 }
 
+TEST_F(RouterTest, counts_each_problem_under_its_code) {
+    ask(Method::get, "/api/nothing-here");
+    ask(Method::get, "/api/me");
+    ask(Method::get, "/api/items");
+    OwnedRequest request(Method::get, "/");
+    (void)router().refuse(request.get(), ProtocolError::bad_request, "No.");
+    const std::string text = metrics.render();
+    const auto count_of = [&](const std::string& code) {
+        const std::string sample = "\nwaybill_http_problems_total{code=\"" + code + "\"} ";
+        const std::size_t at = text.find(sample);
+        return at == std::string::npos ? -1 : std::stoi(text.substr(at + sample.size()));
+    };
+    EXPECT_EQ(count_of("not-found"), 1);
+    EXPECT_EQ(count_of("token-missing"), 1);
+    EXPECT_EQ(count_of("bad-header"), 1);
+    for (const std::string_view code : problem_codes()) EXPECT_GE(count_of(std::string(code)), 0) << code;
+}
+
 TEST_F(RouterTest, wants_json_bodies) {
     const struct {
         std::string_view body;

@@ -42,7 +42,7 @@ TEST(QueueConsumer, brings_orders_to_processed_and_deletes_their_messages) {
     world.settle_down(relay, *consumer);
     EXPECT_TRUE(world.all_processed_once(25));
     EXPECT_EQ(world.queue.size(), 0u);
-    EXPECT_EQ(world.metrics.work_in_flight.Value(), 0);
+    EXPECT_EQ(world.metrics.work_in_flight.total(), 0);
 }
 
 TEST(QueueConsumer, claims_nothing_from_the_store_itself) {

@@ -56,7 +56,41 @@ TEST(WorkLoop, brings_an_order_to_processed_and_its_mail_to_the_customer) {
     EXPECT_EQ(world.waiting(orders), 0);
     EXPECT_EQ(world.waiting(mails), 0);
     EXPECT_EQ(world.available(), WorkWorld::initial_stock - 3);
-    EXPECT_EQ(world.metrics.work_in_flight.Value(), 0);
+    EXPECT_EQ(world.metrics.work_in_flight.total(), 0);
+}
+
+TEST(WorkLoop, counts_and_times_each_try_and_says_whether_it_was_answered) {
+    WorkWorld world;
+    WorkLoop loop = make_loop(world, orders);
+    world.place("o-1");
+    world.fulfilment.hold();
+    world.fulfilment.answer_next({FulfilmentOutcome::no_answer, "Silence."});
+    (void)loop.step();
+    EXPECT_FALSE(loop.is_unanswered());
+    world.clock.advance(1'500ms);
+    world.fulfilment.release_all();
+    (void)loop.step();
+    EXPECT_TRUE(loop.is_unanswered());
+    EXPECT_EQ(world.metrics.work_tries(orders, TryOutcome::no_answer).Value(), 1);
+    const auto times = world.metrics.work_try_seconds(orders).Collect().histogram;
+    EXPECT_EQ(times.sample_count, 1u);
+    EXPECT_EQ(times.sample_sum, 1.5);
+
+    world.clock.advance(60s);
+    world.fulfilment.release_all();
+    settle_down(loop);
+    EXPECT_FALSE(loop.is_unanswered());
+    EXPECT_EQ(world.metrics.work_tries(orders, TryOutcome::done).Value(), 1);
+}
+
+TEST(WorkLoop, shows_when_it_last_began_a_round) {
+    WorkWorld world;
+    WorkLoop loop = make_loop(world, mails);
+    (void)loop.step();
+    world.clock.advance(7s);
+    (void)loop.step();
+    const double seconds = std::chrono::duration<double>(world.clock.now().time_since_epoch()).count();
+    EXPECT_EQ(world.metrics.add_last_round(mails).Value(), seconds);
 }
 
 TEST(WorkLoop, claims_and_settles_a_batch_in_one_commit_each) {
@@ -83,7 +117,7 @@ TEST(WorkLoop, claims_no_more_than_the_batch_and_the_free_places) {
     EXPECT_EQ(world.fulfilment.held(), 5u);
     EXPECT_GT(loop.step(), 0ms);
     EXPECT_EQ(world.store.calls("claim_work"), 2u);
-    EXPECT_EQ(world.metrics.work_in_flight.Value(), 5);
+    EXPECT_EQ(world.metrics.work_in_flight.total(), 5);
 
     world.fulfilment.release_all();
     settle_down(loop);
@@ -300,7 +334,7 @@ TEST_P(SettleFailures, are_written_again_while_the_lease_is_kept) {
     const OrderId id = world.place("o-1");
     world.store.fail_next("settle_orders", 3, GetParam().failure);
     EXPECT_EQ(loop.step(), 0ms);
-    for (int i = 0; i < 20 && world.metrics.work_in_flight.Value() > 0; ++i) {
+    for (int i = 0; i < 20 && world.metrics.work_in_flight.total() > 0; ++i) {
         EXPECT_GT(loop.step(), 0ms) << "a failed write must not be repeated at once";
         static_cast<void>(other.step());
         world.clock.advance(500ms);
@@ -308,7 +342,7 @@ TEST_P(SettleFailures, are_written_again_while_the_lease_is_kept) {
     EXPECT_EQ(world.status(id), OrderStatus::processed);
     EXPECT_EQ(world.fulfilment.orders().size(), 1u);
     EXPECT_EQ(world.waiting(mails), 1);
-    EXPECT_EQ(world.metrics.work_in_flight.Value(), 0);
+    EXPECT_EQ(world.metrics.work_in_flight.total(), 0);
 }
 
 INSTANTIATE_TEST_SUITE_P(WorkLoop, SettleFailures,
@@ -410,7 +444,7 @@ TEST(WorkLoop, leaves_the_lease_of_what_does_not_end_in_time) {
         ASSERT_TRUE(world.fulfilment.wait_for_orders(1));
         thread.request_stop();
     }
-    EXPECT_EQ(world.metrics.work_in_flight.Value(), 0);
+    EXPECT_EQ(world.metrics.work_in_flight.total(), 0);
     world.fulfilment.release_all();  // the loop has gone: nothing happens
     EXPECT_EQ(world.status(id), OrderStatus::processing);
 
