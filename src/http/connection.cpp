@@ -403,8 +403,19 @@ Connection::Read Connection::check_head() {
     if (!fault.empty()) return refuse(ProtocolError::bad_request, fault);
     const TargetParts parts = split_target(request.target);
     if (parts.path.empty()) return refuse(ProtocolError::bad_request, "The request target is not valid.");
+    if (parts.path == "*" && request.method != Method::options)
+        return refuse(ProtocolError::bad_request, "The request target * is for OPTIONS.");
     request.path = parts.path;
     request.query = parts.query;
+    // RFC 9112, 3.2.2: the target says for whom it is.
+    if (!parts.authority.empty()) {
+        for (auto& [name, value] : request.headers) {
+            if (equal_names(name, "host")) value = parts.authority;
+        }
+    }
+    expectation_ = find_expectation(request.headers, parser_->is_http_1_1());
+    if (expectation_ == Expectation::unknown)
+        return refuse(ProtocolError::expectation_failed, "The only expectation that is known is 100-continue.");
     return Read::request;
 }
 
@@ -417,8 +428,7 @@ Awaitable<Connection::Read> Connection::read_body() {
         reserved_ += expected;
     }
     parser_->eager(true);
-    if (consumed_ == end_ && parser_->is_http_1_1() &&
-        equal_names(conversation_->request.header("Expect"), "100-continue")) {
+    if (consumed_ == end_ && expectation_ == Expectation::go_on) {
         const bool sent = co_await send_continue();
         if (!sent) co_return read_failed();
     }
@@ -439,6 +449,8 @@ Connection::Read Connection::parse_body() {
     if (error && error != beast_http::error::need_more)
         return refuse(ProtocolError::bad_request, "The body is not framed as its headers say.");
     if (parser_->is_done()) return Read::request;
+    if (error && leaves_quote_open({data + consumed_, end_ - consumed_}))
+        return refuse(ProtocolError::bad_request, "The body is not framed as its headers say.");
     const std::size_t head_end = begin_ + scanner_.size();
     std::copy(data + consumed_, data + end_, data + head_end);
     end_ = head_end + (end_ - consumed_);

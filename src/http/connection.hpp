@@ -26,6 +26,7 @@
 
 #include "http/blocking_pool.hpp"
 #include "http/head_scanner.hpp"
+#include "http/request_checks.hpp"
 #include "http/request_parser.hpp"
 #include "http/router.hpp"
 #include "http/server.hpp"
@@ -179,6 +180,7 @@ private:
     std::string output_;
     Phase phase_ = Phase::idle;
     std::uint64_t deadline_ = 0;  // in ticks; 0 is none
+    Expectation expectation_ = Expectation::none;
     bool timed_out_ = false;
     bool skipped_line_ = false;
     bool refused_ = false;

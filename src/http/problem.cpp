@@ -87,6 +87,8 @@ Kind kind_of(ProtocolError error) {
             return {414, "uri-too-long", "The request line is too long"};
         case ProtocolError::unsupported_media_type:
             return {415, "unsupported-media-type", "The content type is not supported"};
+        case ProtocolError::expectation_failed:
+            return {417, "expectation-failed", "The expectation cannot be met"};
         case ProtocolError::unknown_field:
             return {422, "unknown-field", "A member is not known"};
         case ProtocolError::headers_too_large:
@@ -101,7 +103,7 @@ Kind kind_of(ProtocolError error) {
 bool ends_the_connection(ProtocolError error) {
     return error == ProtocolError::bad_request || error == ProtocolError::request_timeout ||
            error == ProtocolError::payload_too_large || error == ProtocolError::uri_too_long ||
-           error == ProtocolError::headers_too_large;
+           error == ProtocolError::headers_too_large || error == ProtocolError::expectation_failed;
 }
 
 void write_fields(JsonWriter& json, const std::vector<FieldProblem>& fields) {

@@ -25,6 +25,7 @@ enum class ProtocolError : std::uint8_t {
     unsupported_media_type,
     unknown_field,
     headers_too_large,
+    expectation_failed,
     bad_request,  // a stream that is no HTTP: code bad-header, connection closed
 };
 

@@ -2,6 +2,7 @@
 // 6), and the parts of its target.
 #pragma once
 
+#include <cstdint>
 #include <string_view>
 
 #include "http/message.hpp"
@@ -12,16 +13,31 @@ namespace waybill::http {
 [[nodiscard]] bool equal_names(std::string_view a, std::string_view b);
 
 // Empty when the head is sound, else one sentence: Host missing, repeated or odd; a Content-Length
-// that is no single number; a Transfer-Encoding that is not `chunked` alone, or beside a length.
+// that is no single number without leading zeros; a Transfer-Encoding that is not `chunked` alone, or
+// beside a length; a second Content-Type or Authorization.
 [[nodiscard]] std::string_view find_head_fault(const HeaderList& headers, bool http_1_1);
+
+enum class Expectation : std::uint8_t { none, go_on, unknown };
+
+// What a client waits for before it sends its body (RFC 9110, 10.1.1); HTTP/1.0 clients wait for nothing.
+[[nodiscard]] Expectation find_expectation(const HeaderList& headers, bool http_1_1);
+
+// What stands behind a chunk's size. False for control characters: some readers end the line at a
+// lone line feed (RFC 9112, 7.1.1).
+[[nodiscard]] bool is_chunk_extension(std::string_view text);
+
+// Whether `unread`, which begins with a chunk's header, holds that line to its end, with a quote that
+// the line does not close.
+[[nodiscard]] bool leaves_quote_open(std::string_view unread);
 
 struct TargetParts {
     std::string_view path;
     std::string_view query;
+    std::string_view authority{};  // of the absolute form: it counts instead of Host
 };
 
-// Origin form, or absolute form without its authority (RFC 9112, 3.2.1 and 3.2.2). The path is
-// empty when the target is neither; `*` is a path of its own.
+// Origin form or absolute form (RFC 9112, 3.2.1 and 3.2.2). The path is empty when the target is
+// neither, or holds what RFC 3986 knows only encoded; `*` is a path of its own.
 [[nodiscard]] TargetParts split_target(std::string_view target);
 
 }  // namespace waybill::http

@@ -9,6 +9,7 @@
 #include <string_view>
 
 #include "http/message.hpp"
+#include "http/request_checks.hpp"
 
 namespace waybill::http {
 
@@ -28,6 +29,13 @@ public:
 private:
     static std::string_view view(Text text) { return {text.data(), text.size()}; }
 
+    // Else the value is what follows the colon and its blanks.
+    static bool is_unfolded(Text name, Text value) {
+        const char* begin = name.data() + name.size() + 1;
+        while (*begin == ' ' || *begin == '\t') ++begin;
+        return begin != value.data();
+    }
+
     static Method method_of(boost::beast::http::verb verb) {
         namespace beast_http = boost::beast::http;
         if (verb == beast_http::verb::get) return Method::get;
@@ -46,9 +54,13 @@ private:
         request_.target = view(target);
     }
     void on_response_impl(int, Text, int, ErrorCode&) override {}
-    void on_field_impl(boost::beast::http::field, Text name, Text value, ErrorCode&) override {
-        // Trailers are not headers.
-        if (!is_header_done()) request_.headers.emplace_back(view(name), view(value));
+    void on_field_impl(boost::beast::http::field, Text name, Text value, ErrorCode& error) override {
+        // Trailers are not headers. The scanner has seen no folded header; a folded trailer comes here unfolded.
+        if (!is_header_done()) {
+            request_.headers.emplace_back(view(name), view(value));
+        } else if (is_unfolded(name, value)) {
+            error = boost::beast::http::error::bad_value;
+        }
     }
     void on_header_impl(ErrorCode&) override {}
     void on_body_init_impl(boost::optional<std::uint64_t> const&, ErrorCode&) override {}
@@ -56,7 +68,9 @@ private:
         body_.append(bytes.data(), bytes.size());
         return bytes.size();
     }
-    void on_chunk_header_impl(std::uint64_t, Text, ErrorCode&) override {}
+    void on_chunk_header_impl(std::uint64_t, Text extension, ErrorCode& error) override {
+        if (!is_chunk_extension(view(extension))) error = boost::beast::http::error::bad_chunk_extension;
+    }
     std::size_t on_chunk_body_impl(std::uint64_t, Text bytes, ErrorCode&) override {
         body_.append(bytes.data(), bytes.size());
         return bytes.size();

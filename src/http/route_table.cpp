@@ -151,6 +151,7 @@ void RouteTable::add(Node& tree, const Route& route, std::size_t meter) {
 PathMatch RouteTable::find(std::string_view path) const {
     PathMatch match;
     const std::optional<Segments> segments = split_path(path, match.decoded);
+    match.is_api = path.starts_with("/api/");
     if (!segments) return match;
     std::span<const std::string_view> rest = segments->view();
     match.is_api = !rest.empty() && rest.front() == "api";

@@ -115,6 +115,7 @@ private:
     std::variant<Response, Deferred> dispatch(Pending& pending);
     std::variant<Response, Deferred> run(Pending& pending);
     Deferred defer(Pending& pending, bool token_unchecked);
+    Response refuse_route(const Pending& pending);
     Response answer_options(const Pending& pending);
     bool runs_here(const Route& route) const;
 
@@ -127,6 +128,8 @@ private:
     const Services& services_;
     RequestMeter meter_;
     RouteTable table_;
+    // What is asked below the prefixes counts, also where there is nothing.
+    const Row no_route_{{Method::other, "", Access::anyone, LimitClass::api, Runs::on_io_thread}, 0};
     TrustedProxies proxies_;
     TraceMaker traces_;
     std::uint64_t id_prefix_ = 0;
@@ -192,14 +195,13 @@ std::variant<Response, Deferred> Router::State::dispatch(Pending& pending) {
     Request& request = pending.request;
     if (request.method == Method::options && request.path == "*") return finish(pending, answer_options(pending));
     pending.match = table_.find(request.path);
-    if (pending.match.endpoint == nullptr)
-        return finish(pending, problem(request, ProtocolError::not_found, "There is nothing at this path."));
-    if (request.method == Method::options) return finish(pending, answer_options(pending));
-    pending.row = pending.match.endpoint->find(request.method);
+    if (pending.match.endpoint != nullptr) {
+        if (request.method == Method::options) return finish(pending, answer_options(pending));
+        pending.row = pending.match.endpoint->find(request.method);
+    }
     if (pending.row == nullptr) {
-        Response response =
-            problem(request, ProtocolError::method_not_allowed, "This path does not know the method of the request.");
-        return finish(pending, std::move(response.with("Allow", pending.match.endpoint->allow())));
+        if (!pending.match.is_api) return finish(pending, refuse_route(pending));
+        pending.row = &no_route_;
     }
     const Route& route = pending.row->route;
     if (!options_.limits_inline && route.limit != LimitClass::none) return defer(pending, true);
@@ -218,6 +220,7 @@ std::variant<Response, Deferred> Router::State::dispatch(Pending& pending) {
 
 std::variant<Response, Deferred> Router::State::run(Pending& pending) {
     const Route& route = pending.row->route;
+    if (pending.row == &no_route_) return finish(pending, refuse_route(pending));
     if (route.completing != nullptr || !runs_here(route)) return defer(pending, false);
     const Exchange exchange{pending.request, pending.match.params, pending.caller};
     return finish(pending, route.handler(services_, exchange));
@@ -252,6 +255,7 @@ void Router::State::work(const std::shared_ptr<Pending>& pending, bool token_unc
             if (std::optional<Response> refusal = refuse_caller(*pending, token))
                 return answer(ready(std::move(*refusal)));
         }
+        if (pending->row == &no_route_) return answer(ready(refuse_route(*pending)));
         const Route& route = pending->row->route;
         const Exchange exchange{pending->request, pending->match.params, pending->caller};
         if (route.completing != nullptr) return route.completing(services_, exchange, std::move(answer));
@@ -272,6 +276,14 @@ Response Router::State::make_answer(const Pending& pending, MakeResponse& make) 
     } catch (...) {
         return finish(pending, crashed(pending, "an exception of unknown type"));
     }
+}
+
+Response Router::State::refuse_route(const Pending& pending) {
+    if (pending.match.endpoint == nullptr)
+        return problem(pending.request, ProtocolError::not_found, "There is nothing at this path.");
+    Response response = problem(pending.request, ProtocolError::method_not_allowed,
+                                "This path does not know the method of the request.");
+    return std::move(response.with("Allow", pending.match.endpoint->allow()));
 }
 
 Response Router::State::answer_options(const Pending& pending) {
@@ -301,8 +313,15 @@ std::optional<Response> Router::State::refuse_caller(Pending& pending, const Che
         if (route.access == Access::admin && !pending.caller.is_admin())
             return problem(request, Error{ErrorCode::forbidden, "This route is for administrators."});
     }
-    if (carries_body(request.method) && !request.body.empty() && !is_json_type(request.header("Content-Type")))
-        return problem(request, ProtocolError::unsupported_media_type, "The body must be application/json in UTF-8.");
+    if (carries_body(request.method) && !request.body.empty() && pending.row != &no_route_) {
+        if (!is_json_type(request.header("Content-Type")))
+            return problem(request, ProtocolError::unsupported_media_type,
+                           "The body must be application/json in UTF-8.");
+        if (const std::string_view coding = request.header("Content-Encoding");
+            !coding.empty() && !equal_names(coding, "identity"))
+            return std::move(problem(request, ProtocolError::unsupported_media_type, "The body must not be compressed.")
+                                 .with("Accept-Encoding", "identity"));
+    }
     return std::nullopt;
 }
 

@@ -48,6 +48,7 @@ class Process:
     def __init__(self, command, pattern, env=None, log=None):
         self._log = open(log or os.devnull, "ab")
         self._process = subprocess.Popen(command, env=env or environment(), stdout=subprocess.PIPE, stderr=self._log)
+        self.pid = self._process.pid
         self.said = self._await(re.compile(pattern))
         threading.Thread(target=self._drain, daemon=True).start()
 
@@ -164,6 +165,9 @@ class Shop:
         self._process = Process(command + ([] if limits else LIMITS_OFF) + list(flags), r"listening on http://127\.0\.0\.1:(\d+)",
                                 self._env, self.folder / "log")
         self.port = int(self._process.said[1])
+
+    def pid(self):
+        return self._process.pid
 
     def stop(self):
         self._process.stop()

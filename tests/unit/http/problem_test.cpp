@@ -66,6 +66,7 @@ std::vector<Row> rows() {
         {protocol_problem(P::unsupported_media_type), 415, "unsupported-media-type", "", ""},
         {protocol_problem(P::unknown_field), 422, "unknown-field", "", ""},
         {protocol_problem(P::headers_too_large), 431, "headers-too-large", "", "", true},
+        {protocol_problem(P::expectation_failed), 417, "expectation-failed", "", "", true},
     };
 }
 

@@ -25,11 +25,25 @@ TEST(RequestChecks, refuses_heads_that_two_readers_could_frame_differently) {
         {{{"Host", "a b"}}, true, "The Host header is not valid."},
         {{{"Host", "a@b"}}, true, "The Host header is not valid."},
         {{{"Host", "a/b"}}, true, "The Host header is not valid."},
+        {{{"Host", "a,b"}}, true, "The Host header is not valid."},
+        {{{"Host", "a%20b"}}, true, "The Host header is not valid."},
+        {{{"Host", "a:b"}}, true, "The Host header is not valid."},
+        {{{"Host", "a:1:2"}}, true, "The Host header is not valid."},
+        {{{"Host", "a:123456"}}, true, "The Host header is not valid."},
+        {{{"Host", ":80"}}, true, "The Host header is not valid."},
+        {{{"Host", "::1"}}, true, "The Host header is not valid."},
+        {{{"Host", "[::1"}}, true, "The Host header is not valid."},
+        {{{"Host", "[]"}}, true, "The Host header is not valid."},
+        {{{"Host", "[::1]80"}}, true, "The Host header is not valid."},
+        {{{"Host", "[::g]"}}, true, "The Host header is not valid."},
+        {{{"Host", "a:"}}, true, ""},
+        {{{"Host", "a_b.~-"}}, true, ""},
         {{{"Host", "a"}, {"Content-Length", "5"}, {"Content-Length", "5"}},
          true,
          "There is more than one Content-Length header."},
         {{{"Host", "a"}, {"Content-Length", "5, 5"}}, true, "The Content-Length header is not valid."},
         {{{"Host", "a"}, {"Content-Length", "+5"}}, true, "The Content-Length header is not valid."},
+        {{{"Host", "a"}, {"Content-Length", "010"}}, true, "The Content-Length header is not valid."},
         {{{"Host", "a"}, {"Content-Length", "-1"}}, true, "The Content-Length header is not valid."},
         {{{"Host", "a"}, {"Content-Length", "0x5"}}, true, "The Content-Length header is not valid."},
         {{{"Host", "a"}, {"Content-Length", ""}}, true, "The Content-Length header is not valid."},
@@ -45,9 +59,50 @@ TEST(RequestChecks, refuses_heads_that_two_readers_could_frame_differently) {
         {{{"Host", "a"}, {"Transfer-Encoding", "chunked"}, {"Transfer-Encoding", "chunked"}},
          true,
          "There is more than one Transfer-Encoding header."},
+        {{{"Host", "a"}, {"Content-Type", "application/json"}, {"content-type", "text/plain"}},
+         true,
+         "There is more than one Content-Type header."},
+        {{{"Host", "a"}, {"Authorization", "Bearer a"}, {"authorization", "Bearer b"}},
+         true,
+         "There is more than one Authorization header."},
         {{{"Transfer-Encoding", "chunked"}}, false, "HTTP/1.0 knows no Transfer-Encoding."},
     };
     for (const auto& row : cases) EXPECT_EQ(find_head_fault(row.headers, row.http_1_1), row.fault);
+}
+
+TEST(RequestChecks, knows_one_expectation) {
+    const struct {
+        HeaderList headers;
+        bool http_1_1;
+        Expectation expected;
+    } cases[] = {
+        {{{"Host", "a"}}, true, Expectation::none},
+        {{{"expect", "100-Continue"}}, true, Expectation::go_on},
+        {{{"Expect", ", 100-continue ,100-continue"}}, true, Expectation::go_on},
+        {{{"Expect", "100-continue"}, {"Expect", "100-continue"}}, true, Expectation::go_on},
+        {{{"Expect", ""}}, true, Expectation::none},
+        {{{"Expect", "200-ok"}}, true, Expectation::unknown},
+        {{{"Expect", "100-continue, 200-ok"}}, true, Expectation::unknown},
+        {{{"Expect", "100-continue"}, {"Expect", "x"}}, true, Expectation::unknown},
+        {{{"Expect", "100-continue;q=1"}}, true, Expectation::unknown},
+        {{{"Expect", "100-continue"}}, false, Expectation::none},
+        {{{"Expect", "200-ok"}}, false, Expectation::none},
+    };
+    for (const auto& row : cases) EXPECT_EQ(find_expectation(row.headers, row.http_1_1), row.expected);
+}
+
+TEST(RequestChecks, reads_the_rest_of_a_chunk_header) {
+    EXPECT_TRUE(is_chunk_extension(""));
+    EXPECT_TRUE(is_chunk_extension("; a=\"b\tc\xff\""));
+    for (const std::string_view bad : {";a=\"\n\"", ";a=\"\r\"", ";a=\"\x7f\"", ";a=\"\x01\""})
+        EXPECT_FALSE(is_chunk_extension(bad)) << bad;
+    EXPECT_FALSE(is_chunk_extension({"\0", 1}));
+
+    EXPECT_TRUE(leaves_quote_open("2;a=\"\r\nab"));
+    EXPECT_TRUE(leaves_quote_open("\r\n2;a=\"b\\\"\r\n"));
+    for (const std::string_view fine :
+         {"", "2;a=\"", "2;a=\"b\"\r\n", "2;a=\"b\\\"\"\r\n", "\r\n2\r\n\"", "2;a=\\\"\"\r\n"})
+        EXPECT_FALSE(leaves_quote_open(fine)) << fine;
 }
 
 TEST(RequestChecks, splits_targets) {
@@ -55,14 +110,23 @@ TEST(RequestChecks, splits_targets) {
         std::string_view target;
         std::string_view path;
         std::string_view query;
+        std::string_view authority{};
     } cases[] = {
         {"/", "/", ""},
         {"/a/b?c=d?e", "/a/b", "c=d?e"},
         {"/a?", "/a", ""},
         {"*", "*", ""},
-        {"http://shop.example/a?b=c", "/a", "b=c"},
-        {"HTTPS://shop.example", "/", ""},
-        {"http://shop.example?b=c", "/", "b=c"},
+        {"http://shop.example/a?b=c", "/a", "b=c", "shop.example"},
+        {"HTTPS://shop.example", "/", "", "shop.example"},
+        {"http://[::1]:80?b=c", "/", "b=c", "[::1]:80"},
+        {"http://me@shop.example/", "", ""},
+        {"http://shop.example:x/", "", ""},
+        {"/a?b=[c]|", "", ""},
+        {"/a?b=[c]&d=(e);f,g!$'*+:@~-._%41", "/a", "b=[c]&d=(e);f,g!$'*+:@~-._%41"},
+        {"/a\\b", "", ""},
+        {"/\xc3\xa9", "", ""},
+        {"/a?\"", "", ""},
+        {"/<a>", "", ""},
         {"http:///a", "", ""},
         {"shop.example:443", "", ""},
         {"ftp://shop.example/a", "", ""},
@@ -72,7 +136,9 @@ TEST(RequestChecks, splits_targets) {
     };
     for (const auto& row : cases) {
         EXPECT_EQ(split_target(row.target).path, row.path) << row.target;
+        if (row.path.empty()) continue;
         EXPECT_EQ(split_target(row.target).query, row.query) << row.target;
+        EXPECT_EQ(split_target(row.target).authority, row.authority) << row.target;
     }
 }
 

@@ -331,6 +331,13 @@ TEST_F(RouterTest, wants_json_bodies) {
         EXPECT_EQ(ask(Method::post, "/api/items", row.body, {{"Content-Type", row.type}}).status, row.status)
             << row.type;
     EXPECT_EQ(text_of(ask(Method::post, "/api/items", "{}"), "code"), "unsupported-media-type");
+    const auto encoded = [&](const std::string& coding) {
+        return ask(Method::post, "/api/items", "{}",
+                   {{"Content-Type", "application/json"}, {"Content-Encoding", coding}});
+    };
+    EXPECT_EQ(encoded("identity").status, 200);
+    EXPECT_EQ(encoded("gzip").status, 415);
+    EXPECT_EQ(header_of(encoded("br"), "Accept-Encoding"), "identity");
 }
 
 TEST_F(RouterTest, counts_each_user_or_address_against_the_limit) {
@@ -353,6 +360,24 @@ TEST_F(RouterTest, counts_each_user_or_address_against_the_limit) {
     EXPECT_EQ(get_as("/api/me", token).status, 429);
     EXPECT_EQ(limiter.used(),
               (std::map<std::string, std::int64_t>{{"api:addr:127.0.0.1", 2}, {"api:user:" + user_id.text, 2}}));
+}
+
+TEST_F(RouterTest, counts_what_it_has_no_route_for_below_the_prefixes) {
+    edge.api_limit = {4, Milliseconds{60'000}};
+    const Response nothing = ask(Method::get, "/api/nothing");
+    EXPECT_EQ(nothing.status, 404);
+    EXPECT_EQ(header_of(nothing, "RateLimit"), "\"api\";r=3;t=3");
+    EXPECT_EQ(ask(Method::post, "/api/v1/nothing", "a", {{"Content-Type", "text/plain"}}).status, 404);
+    EXPECT_EQ(ask(Method::get, "/api/%zz").status, 404);
+    const Response other_method = ask(Method::del, "/api/items");
+    EXPECT_EQ(other_method.status, 405);
+    EXPECT_TRUE(header_of(other_method, "Allow"));
+    EXPECT_EQ(header_of(other_method, "RateLimit"), "\"api\";r=0;t=3");
+    EXPECT_EQ(ask(Method::get, "/api/nothing").status, 429);
+    EXPECT_EQ(ask(Method::options, "/api/items").status, 204);
+    const Response outside = ask(Method::get, "/nothing");
+    EXPECT_EQ(outside.status, 404);
+    EXPECT_FALSE(header_of(outside, "RateLimit"));
 }
 
 TEST_F(RouterTest, counts_false_tokens_for_their_address) {

@@ -63,6 +63,9 @@ Response say(std::string text) {
 }
 Response ping(const Services&, const Exchange&) { return say("pong"); }
 Response echo(const Services&, const Exchange& exchange) { return say(std::string(exchange.request.body)); }
+Response tell_host(const Services&, const Exchange& exchange) {
+    return say(std::string(exchange.request.header("Host")));
+}
 Response tell_peer(const Services&, const Exchange& exchange) {
     return say(std::string(exchange.request.peer_address) + (exchange.request.peer_is_loopback ? " loopback" : ""));
 }
@@ -78,6 +81,7 @@ constexpr auto free_ = LimitClass::none;
 constexpr Route rows[] = {
     {Method::get, "/ping", anyone, free_, Runs::on_io_thread, ping},
     {Method::post, "/echo", anyone, free_, Runs::on_io_thread, echo},
+    {Method::get, "/host", anyone, free_, Runs::on_io_thread, tell_host},
     {Method::get, "/peer", anyone, free_, Runs::on_io_thread, tell_peer},
     {Method::get, "/big", anyone, free_, Runs::on_io_thread, big},
     {Method::post, "/hold", anyone, free_, Runs::as_store_write, hold},
@@ -209,6 +213,22 @@ TEST_F(ServerTest, invites_the_body_that_a_client_waits_with) {
         413);
 }
 
+TEST_F(ServerTest, refuses_expectations_that_it_does_not_know) {
+    RawClient client(start());
+    const RawAnswer answer =
+        client.ask("POST /echo HTTP/1.1\r\nHost: a\r\nContent-Length: 2\r\nExpect: 200-ok\r\n\r\n{}");
+    EXPECT_EQ(answer.status, 417);
+    EXPECT_NE(answer.body.find("\"code\":\"expectation-failed\""), std::string::npos) << answer.body;
+    EXPECT_TRUE(answer.closes());
+    EXPECT_EQ(client.read_rest(), "");
+}
+
+TEST_F(ServerTest, takes_the_host_from_an_absolute_target) {
+    RawClient client(start());
+    EXPECT_EQ(client.ask("GET http://shop.example:81/host HTTP/1.1\r\nHost: other\r\n\r\n").body, "shop.example:81");
+    EXPECT_EQ(client.ask("GET /host HTTP/1.1\r\nHost: other\r\n\r\n").body, "other");
+}
+
 TEST_F(ServerTest, refuses_what_is_too_large_and_closes) {
     const std::string url = start();
     const auto headers = [](std::size_t count) {
@@ -298,6 +318,13 @@ TEST_F(ServerTest, gives_an_ambiguous_stream_one_refusal_and_closes) {
         post_chunked("10000000000000002\r\nab\r\n0\r\n\r\n") + smuggled,
         post_chunked("2\r\nab\r\n0\r\nContent-Length: 3\r\n\r\n") + smuggled,
         post_chunked("2;" + std::string(8'000, 'x') + "\r\nab\r\n0\r\n\r\n") + smuggled,
+        post_chunked("2;a=\"\n\"\r\nab\r\n0\r\n\r\n") + smuggled,
+        post_chunked("2;a=\"\r\nab\r\n0\r\n\r\n"),
+        post_chunked("2\r\nab\r\n0;a=\"\r\n\r\n"),
+        post_chunked("2\r\nab\r\n0\r\nX: a\r\n b\r\n\r\n") + smuggled,
+        post_chunked("2\r\nab\r\n0\r\nX:\r\n b\r\n\r\n") + smuggled,
+        post_chunked("2\r\nab\r\n0\r\nX: a\r\n \r\n\r\n") + smuggled,
+        "GET * HTTP/1.1\r\nHost: a\r\n\r\n" + smuggled,
     };
     for (const std::string& bytes : cases) {
         RawClient client(url);
