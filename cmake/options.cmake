@@ -5,6 +5,7 @@ set(CMAKE_EXPORT_COMPILE_COMMANDS ON)
 set(CMAKE_POSITION_INDEPENDENT_CODE ON)
 
 option(WAYBILL_TESTS "Build the tests" ON)
+option(WAYBILL_FUZZ "Instrument everything for libFuzzer (clang)" OFF)
 set(WAYBILL_SANITIZE "" CACHE STRING "Sanitizers for everything we compile, for example address,undefined")
 
 # A mutant breaks one promise on purpose, to see whether the tests notice. Its switch is a small #ifdef at
@@ -41,6 +42,9 @@ target_compile_options(waybill_options INTERFACE
   -Woverloaded-virtual -Wimplicit-fallthrough -Werror)
 target_include_directories(waybill_options INTERFACE ${CMAKE_SOURCE_DIR}/src)
 
+if(WAYBILL_FUZZ)
+  add_compile_options(-fsanitize=fuzzer-no-link)
+endif()
 if(WAYBILL_SANITIZE)
   add_compile_options(-fsanitize=${WAYBILL_SANITIZE} -fno-sanitize-recover=all -fno-omit-frame-pointer)
   add_link_options(-fsanitize=${WAYBILL_SANITIZE})
