@@ -47,8 +47,6 @@ std::unexpected<Error> invalid_credentials() {
     return fail(ErrorCode::invalid_credentials, "The e-mail address or the password is wrong.");
 }
 
-std::unexpected<Error> session_is_over() { return fail(ErrorCode::token_invalid, "This session is over."); }
-
 // A header of a stranger, for the eyes of the account's owner: visible ASCII, and not too much of it.
 std::string clean_agent(std::string_view agent) {
     std::string text{agent.substr(0, session_agent_length_max)};
@@ -210,7 +208,7 @@ Result<void> Auth::end_session(const UserId& user_id, const SessionId& id) {
 Result<User> Auth::get_user(const Caller& caller) {
     const auto user = store_.find_user(caller.user_id);
     if (!user) return fail(user.error());
-    if (!*user) return session_is_over();
+    if (!*user) return fail(invalid_token());
     return without_hash(**user);
 }
 
@@ -221,7 +219,7 @@ Result<void> Auth::change_password(const Caller& caller, std::string_view curren
 
     const auto user = store_.find_user(caller.user_id);
     if (!user) return fail(user.error());
-    if (!*user) return session_is_over();
+    if (!*user) return fail(invalid_token());
     if (!verify_password(current, (*user)->password_hash)) {
         log_.write(LogLevel::warn, "login-failed", {{"user_id", caller.user_id.text}});
         return fail(ErrorCode::invalid_credentials, "The current password is wrong.");
@@ -260,7 +258,7 @@ std::optional<Result<Caller>> Auth::check_access_now(std::string_view token) {
     if (!caller) return caller;
     const auto is_live = sessions_.is_live_now(caller->session_id);
     if (!is_live) return std::nullopt;
-    if (!*is_live) return Result<Caller>{session_is_over()};
+    if (!*is_live) return Result<Caller>{fail(invalid_token())};
     return caller;
 }
 

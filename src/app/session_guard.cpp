@@ -9,15 +9,10 @@
 #include <utility>
 
 #include "app/recent_map.hpp"
+#include "app/tokens.hpp"
 #include "domain/session.hpp"
 
 namespace waybill {
-
-namespace {
-
-std::unexpected<Error> session_is_over() { return fail(ErrorCode::token_invalid, "This session is over."); }
-
-}  // namespace
 
 // What makes a remembered session trustworthy: a read of the store that saw it alive, and since then
 // no revocation that this process could not have heard of. Three races are closed for that:
@@ -48,11 +43,11 @@ public:
     }
 
     [[nodiscard]] Result<void> check(const SessionId& id) {
-        if (const auto known = is_live_now(id)) return *known ? Result<void>{} : session_is_over();
+        if (const auto known = is_live_now(id)) return *known ? Result<void>{} : fail(invalid_token());
         const SteadyTime began = clock_.steady_now();
         const auto session = store_.find_session(id);
         if (!session) return fail(session.error());
-        if (!*session || !is_live(**session, clock_.now())) return session_is_over();
+        if (!*session || !is_live(**session, clock_.now())) return fail(invalid_token());
         remember(**session, began);
         return {};
     }

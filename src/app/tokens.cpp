@@ -120,8 +120,6 @@ std::int64_t seconds_rounded_down(TimePoint time) {
     return std::chrono::floor<std::chrono::seconds>(time).time_since_epoch().count();
 }
 
-Error invalid_token() { return Error{.code = ErrorCode::token_invalid, .detail = "The access token is not valid."}; }
-
 // {"alg":"HS256","typ":"JWT"} in base64url, and the dot behind it.
 constexpr std::string_view jwt_header = "eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCJ9.";
 
@@ -161,6 +159,8 @@ private:
 };
 
 }  // namespace
+
+Error invalid_token() { return Error{.code = ErrorCode::token_invalid, .detail = "The access token is not valid."}; }
 
 class AccessTokens::State {
 public:

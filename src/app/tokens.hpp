@@ -21,6 +21,9 @@ namespace waybill {
 inline constexpr std::size_t token_secret_length_min = 32;  // octets, RFC 7518, 3.2
 inline constexpr std::size_t access_token_length_max = 2'048;
 
+// The one answer to every access token that is not good, whatever is wrong with it or its session.
+[[nodiscard]] Error invalid_token();
+
 // Thread-safe.
 class AccessTokens {
 public:
