@@ -6,6 +6,8 @@
 #include <span>
 #include <utility>
 
+#include "app/common_passwords.hpp"
+
 namespace waybill {
 
 namespace {
@@ -25,8 +27,9 @@ void check_name(std::string_view name, std::vector<FieldProblem>& problems) {
     }
 }
 
-void check_password(std::string_view pointer, std::string_view password, std::size_t length_min,
+void check_password(std::string_view pointer, std::string_view password, const Auth::Options& options,
                     std::vector<FieldProblem>& problems) {
+    const std::size_t length_min = options.password_length_min;
     const auto length = count_code_points(password);
     if (!length) {
         problems.push_back({std::string{pointer}, "bad-characters", "A password is UTF-8."});
@@ -34,6 +37,8 @@ void check_password(std::string_view pointer, std::string_view password, std::si
         problems.push_back({std::string{pointer}, "bad-length",
                             "A password has " + std::to_string(length_min) + " to " +
                                 std::to_string(password_length_max) + " characters."});
+    } else if (options.deny_common_passwords && is_common_password(password)) {
+        problems.push_back({std::string{pointer}, "too-common", "This password is among those that are tried first."});
     }
 }
 
@@ -82,7 +87,7 @@ Result<User> Auth::make_user(const Registration& registration, Role role) {
     auto email = normalize_email(registration.email);
     std::vector<FieldProblem> problems;
     check_email(email, problems);
-    check_password("/password", registration.password, options_.password_length_min, problems);
+    check_password("/password", registration.password, options_, problems);
     check_name(registration.name, problems);
     if (!problems.empty()) return invalid_fields(std::move(problems));
 
@@ -214,7 +219,7 @@ Result<User> Auth::get_user(const Caller& caller) {
 
 Result<void> Auth::change_password(const Caller& caller, std::string_view current, std::string_view replacement) {
     std::vector<FieldProblem> problems;
-    check_password("/new", replacement, options_.password_length_min, problems);
+    check_password("/new", replacement, options_, problems);
     if (!problems.empty()) return invalid_fields(std::move(problems));
 
     const auto user = store_.find_user(caller.user_id);
@@ -241,7 +246,7 @@ Result<void> Auth::forgot_password(std::string_view email) {
 
 Result<void> Auth::reset_password(std::string_view token, std::string_view password) {
     std::vector<FieldProblem> problems;
-    check_password("/password", password, options_.password_length_min, problems);
+    check_password("/password", password, options_, problems);
     if (!problems.empty()) return invalid_fields(std::move(problems));
 
     const auto id = reset_.verify(token);

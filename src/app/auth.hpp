@@ -41,6 +41,7 @@ public:
         Milliseconds refresh_lifetime{604'800'000};
         Milliseconds refresh_grace{10'000};
         std::size_t password_length_min = 6;
+        bool deny_common_passwords = false;
         PasswordCost password_cost{};
         Milliseconds reset_lifetime{1'800'000};
     };

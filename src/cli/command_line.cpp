@@ -43,7 +43,8 @@ Result<Variables> read_env_file(const std::string& name) {
 
 // Settings that make sense beside a server; serve, config and doctor take them all.
 bool belongs_to_every_command(std::string_view key) {
-    return key == "data-dir" || key == "log-level" || key == "log-format" || key == "password-length-min";
+    return key == "data-dir" || key == "log-level" || key == "log-format" || key == "password-length-min" ||
+           key == "password-deny-common";
 }
 
 std::string usage_line(const Setting& setting) {

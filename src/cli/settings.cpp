@@ -156,6 +156,8 @@ const std::vector<Setting> embedded{
      [](Config& c, Text t) { return store_value(parse_duration(t), c.auth.refresh_grace); }},
     {"password-length-min", "6", "N", "characters a password needs", S::accounts,
      [](Config& c, Text t) { return store_integer(t, 1, 128, c.auth.password_length_min); }},
+    {"password-deny-common", "false", "", "refuse passwords that everybody tries first", S::accounts,
+     [](Config& c, Text t) { return store_value(parse_switch(t), c.auth.deny_common_passwords); }},
     {"cookie-same-site", "Strict", "Strict|Lax|None", "None for a front end on another site", S::accounts, read_same_site},
     {"cookie-secure", "auto", "auto|always|never", "auto: without Secure only on plain loopback", S::accounts, read_cookie_secure},
 

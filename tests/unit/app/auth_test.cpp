@@ -126,6 +126,20 @@ TEST_F(AuthTest, a_registration_hears_of_all_its_problems_at_once) {
     EXPECT_EQ(log.count("user-registered"), 0U);
 }
 
+TEST_F(AuthTest, common_passwords_are_refused_where_that_is_switched_on) {
+    Auth strict{
+        {.deny_common_passwords = true, .password_cost = cheap}, store, clock, log, access, refresh, reset, sessions};
+    EXPECT_EQ(pointers_of(strict.register_user({"b@example.com", "password1", "", ""})),
+              std::vector<std::string>{"/password"});
+    const auto login = strict.register_user({"b@example.com", password, "", ""});
+    ASSERT_TRUE(login);
+    EXPECT_EQ(pointers_of(strict.change_password(caller_of(*login), password, "qwerty")),
+              std::vector<std::string>{"/new"});
+    EXPECT_EQ(pointers_of(strict.reset_password(reset.make(ResetId("r")), "iloveyou")),
+              std::vector<std::string>{"/password"});
+    EXPECT_TRUE(auth.register_user({"c@example.com", "password1", "", ""})) << "off by default";
+}
+
 TEST_F(AuthTest, lengths_are_counted_in_code_points) {
     std::string name;
     for (int i = 0; i < 200; ++i) name += "\xe2\x82\xac";
