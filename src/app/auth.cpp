@@ -144,6 +144,7 @@ Result<Login> Auth::log_in(std::string_view email, std::string_view password, st
     session.agent = clean_agent(agent);
     const auto stored = store_.create_session(session, options_.refresh_lifetime);
     if (!stored) return fail(stored.error());
+    log_.write(LogLevel::info, "logged-in", {{"user_id", user->id.text}, {"session_id", stored->id.text}});
     return make_login(*user, stored->id, stored->generation);
 }
 
@@ -197,6 +198,7 @@ Result<void> Auth::log_out_all(const Caller& caller) {
     const auto revoked = store_.revoke_sessions(caller.user_id);
     if (!revoked) return fail(revoked.error());
     sessions_.forget(*revoked);
+    log_.write(LogLevel::info, "logged-out-everywhere", {{"user_id", caller.user_id.text}});
     return {};
 }
 
@@ -206,7 +208,9 @@ Result<void> Auth::revoke_session(const Caller& caller, const SessionId& id) { r
 
 Result<void> Auth::end_session(const UserId& user_id, const SessionId& id) {
     auto revoked = store_.revoke_session(user_id, id);
-    if (revoked) sessions_.forget(std::span{&id, 1});
+    if (!revoked) return revoked;
+    sessions_.forget(std::span{&id, 1});
+    log_.write(LogLevel::info, "session-ended", {{"user_id", user_id.text}, {"session_id", id.text}});
     return revoked;
 }
 
@@ -233,6 +237,7 @@ Result<void> Auth::change_password(const Caller& caller, std::string_view curren
         caller.user_id, hash_password(replacement, options_.password_cost, clock_), caller.session_id);
     if (!revoked) return fail(revoked.error());
     sessions_.forget(*revoked);
+    log_.write(LogLevel::info, "password-changed", {{"user_id", caller.user_id.text}});
     return {};
 }
 

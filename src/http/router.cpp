@@ -79,6 +79,12 @@ bool is_json_type(std::string_view value) {
     return parameter.empty() || equal_names(parameter, "charset=utf-8") || equal_names(parameter, "charset=\"utf-8\"");
 }
 
+// Who was kept out is worth a line: from where, and what was tried.
+LogLevel level_of(int status) {
+    if (status >= 500) return LogLevel::warn;
+    return status == 401 || status == 403 ? LogLevel::info : LogLevel::debug;
+}
+
 bool carries_body(Method method) { return method == Method::post || method == Method::put || method == Method::patch; }
 
 }  // namespace
@@ -371,7 +377,7 @@ Response Router::State::finish(const Pending& pending, Response response) {
 }
 
 void Router::State::log_answer(const Pending& pending, const Response& response, double seconds) {
-    const LogLevel level = response.status >= 500 ? LogLevel::warn : LogLevel::debug;
+    const LogLevel level = level_of(response.status);
     if (!services_.log.enabled(level)) return;
     const Request& request = pending.request;
     const TracedScope scope(request.trace);

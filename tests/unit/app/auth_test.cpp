@@ -208,6 +208,19 @@ TEST_F(AuthTest, logs_tell_of_failures_but_no_secrets) {
     }
 }
 
+TEST_F(AuthTest, logs_tell_who_came_went_and_changed_a_password) {
+    const Login first = registered();
+    const Caller caller = caller_of(logged_in());
+    EXPECT_EQ(log.events_named("logged-in").back().fields["session_id"], caller.session_id.text);
+    EXPECT_TRUE(auth.log_out(first.refresh_token));
+    EXPECT_EQ(log.events_named("session-ended").back().fields["user_id"], caller.user_id.text);
+    EXPECT_TRUE(auth.change_password(caller, password, "another horse"));
+    EXPECT_EQ(log.count("password-changed"), 1U);
+    EXPECT_TRUE(auth.log_out_all(caller));
+    EXPECT_EQ(log.count("logged-out-everywhere"), 1U);
+    EXPECT_FALSE(log.mentions("horse"));
+}
+
 TEST_F(AuthTest, a_weaker_hash_is_replaced_at_the_next_login) {
     (void)registered();
     const std::string weak = stored_hash();

@@ -479,6 +479,18 @@ TEST_F(RouterTest, logs_the_path_without_its_query) {
 
 TEST_F(RouterTest, refuses_rows_that_exclude_each_other) {
     constexpr Route twice[] = {{Method::get, "/a/{x}", anyone, LimitClass::none, inline_, tell_list},
+TEST_F(RouterTest, logs_who_was_kept_out) {
+    const std::string customer = log_in();
+    for (const auto& [path, status] : {std::pair{"/api/me", "401"}, std::pair{"/api/stats", "403"}}) {
+        (void)get_as(path, status == std::string("401") ? "nonsense" : customer);
+        auto logged = log.events_named("request").back();
+        EXPECT_EQ(logged.level, LogLevel::info) << path;
+        EXPECT_EQ(logged.fields["status"], status) << path;
+        EXPECT_EQ(logged.fields["address"], "127.0.0.1") << path;
+    }
+    EXPECT_FALSE(log.mentions(customer));
+}
+
                                {Method::get, "/a/{y}", anyone, LimitClass::none, inline_, tell_list}};
     constexpr Route empty[] = {{Method::get, "/a", anyone, LimitClass::none, inline_}};
     for (const std::span<const Route> rows : {std::span<const Route>(twice), std::span<const Route>(empty)}) {
