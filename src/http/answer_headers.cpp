@@ -77,7 +77,8 @@ void add_common_headers(Response& response, const Request& request, TimePoint no
     response.with("X-Frame-Options", "DENY");
     response.with("Referrer-Policy", "no-referrer");
     response.with("Cross-Origin-Resource-Policy", "same-origin");
-    if (!has_policy) response.with("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'");
+    if (!has_policy)
+        response.with("Content-Security-Policy", "default-src 'none'; base-uri 'none'; frame-ancestors 'none'");
     if (!caches) response.with("Cache-Control", "no-store");
 }
 

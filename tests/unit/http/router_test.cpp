@@ -420,7 +420,9 @@ TEST_F(RouterTest, gives_every_answer_the_same_protection) {
         EXPECT_EQ(header_of(response, "X-Frame-Options"), "DENY") << path;
         EXPECT_EQ(header_of(response, "Referrer-Policy"), "no-referrer") << path;
         EXPECT_EQ(header_of(response, "Cross-Origin-Resource-Policy"), "same-origin") << path;
-        EXPECT_EQ(header_of(response, "Content-Security-Policy"), "default-src 'none'; frame-ancestors 'none'") << path;
+        EXPECT_EQ(header_of(response, "Content-Security-Policy"),
+                  "default-src 'none'; base-uri 'none'; frame-ancestors 'none'")
+            << path;
         EXPECT_EQ(header_of(response, "Cache-Control"), "no-store") << path;
         EXPECT_EQ(header_of(response, "Date"), "Thu, 01 Jan 2026 00:00:00 GMT") << path;
         EXPECT_FALSE(header_of(response, "Vary")) << path;
@@ -477,8 +479,6 @@ TEST_F(RouterTest, logs_the_path_without_its_query) {
     EXPECT_FALSE(log.mentions("hidden"));
 }
 
-TEST_F(RouterTest, refuses_rows_that_exclude_each_other) {
-    constexpr Route twice[] = {{Method::get, "/a/{x}", anyone, LimitClass::none, inline_, tell_list},
 TEST_F(RouterTest, logs_who_was_kept_out) {
     const std::string customer = log_in();
     for (const auto& [path, status] : {std::pair{"/api/me", "401"}, std::pair{"/api/stats", "403"}}) {
@@ -491,6 +491,8 @@ TEST_F(RouterTest, logs_who_was_kept_out) {
     EXPECT_FALSE(log.mentions(customer));
 }
 
+TEST_F(RouterTest, refuses_rows_that_exclude_each_other) {
+    constexpr Route twice[] = {{Method::get, "/a/{x}", anyone, LimitClass::none, inline_, tell_list},
                                {Method::get, "/a/{y}", anyone, LimitClass::none, inline_, tell_list}};
     constexpr Route empty[] = {{Method::get, "/a", anyone, LimitClass::none, inline_}};
     for (const std::span<const Route> rows : {std::span<const Route>(twice), std::span<const Route>(empty)}) {
