@@ -1,7 +1,11 @@
 #include <gtest/gtest.h>
 
+#include <atomic>
+#include <future>
 #include <mutex>
 #include <set>
+#include <utility>
+#include <vector>
 
 #include "tests/system/checks.hpp"
 #include "tests/system/shop.hpp"
@@ -119,6 +123,81 @@ TEST(Sessions, a_repeat_without_grace_is_reuse_and_revokes_the_family_at_once) {
     EXPECT_EQ(me(shop, customer_of(rotated, customer.email)), 401);
     EXPECT_EQ(me(shop, elsewhere), 200) << "another login must not suffer";
     EXPECT_EQ(refresh(shop, elsewhere.cookie).status, 200);
+}
+
+TEST(Sessions, of_sixteen_at_once_without_grace_one_is_answered_and_the_family_is_revoked) {
+    Shop shop({"--refresh-grace", "0s"});
+    const Customer customer = shop.register_customer();
+    std::mutex mutex;
+    std::vector<Answer> answers;
+    run_parallel(16, [&](int) {
+        Answer answer = refresh(shop, customer.cookie);
+        const std::lock_guard lock(mutex);
+        answers.push_back(std::move(answer));
+    });
+    std::string living;
+    for (const Answer& answer : answers) {
+        if (answer.status == 200) {
+            EXPECT_TRUE(living.empty()) << "two were answered";
+            living = cookie_of(answer);
+        } else {
+            EXPECT_EQ(answer.status, 401) << answer.body;
+        }
+    }
+    expect_problem(refresh(shop, living), 401, "refresh-invalid");
+    EXPECT_EQ(me(shop, customer), 401);
+}
+
+// Refreshes one after the other until the server is gone; what the client holds then.
+Customer refresh_until_gone(Shop& shop, Customer customer, std::atomic<int>& refreshed) {
+    HttpClient http = shop.client();
+    for (;;) {
+        const Answer answer = http.post(refresh_route, "", {{"Cookie", customer.cookie}});
+        if (answer.status == 0) return customer;
+        EXPECT_EQ(answer.status, 200) << answer.body;
+        if (answer.status != 200) return customer;
+        customer = customer_of(answer, customer.email);
+        ++refreshed;
+    }
+}
+
+// Killed in the middle of a refresh, `kills` times; what `after` expects of the token that is left.
+template <class After>
+void refresh_under_kills(const std::string& grace, int kills, After after) {
+    Shop shop({"--refresh-grace", grace});
+    for (int i = 0; i < kills; ++i) {
+        std::atomic<int> refreshed = 0;
+        const Customer first = shop.register_customer("killed" + std::to_string(i) + "@example.com");
+        auto held = std::async(std::launch::async, [&] { return refresh_until_gone(shop, first, refreshed); });
+        EXPECT_TRUE(eventually([&] { return refreshed > 3 + 2 * i; }));
+        shop.kill();
+        const Customer customer = held.get();
+        shop.start();
+        after(shop, customer, first);
+    }
+}
+
+TEST(Sessions, after_a_crash_in_the_middle_of_a_refresh_the_last_token_works) {
+    refresh_under_kills("10m", 5, [](Shop& shop, const Customer& customer, const Customer& first) {
+        const Answer again = refresh(shop, customer.cookie);
+        ASSERT_EQ(again.status, 200) << again.body;
+        EXPECT_EQ(cookie_of(refresh(shop, customer.cookie)), cookie_of(again)) << "one line of succession";
+        EXPECT_EQ(refresh(shop, cookie_of(again)).status, 200);
+        expect_problem(refresh(shop, first.cookie), 401, "refresh-reused");
+    });
+}
+
+TEST(Sessions, after_a_crash_without_grace_one_line_lives_or_none) {
+    refresh_under_kills("0s", 5, [](Shop& shop, const Customer& customer, const Customer& first) {
+        const Answer again = refresh(shop, customer.cookie);
+        if (again.status != 200) {  // its successor had been made, and the answer was lost
+            expect_problem(again, 401, "refresh-reused");
+            EXPECT_EQ(me(shop, customer), 401);
+            return;
+        }
+        expect_problem(refresh(shop, first.cookie), 401, "refresh-reused");
+        expect_problem(refresh(shop, cookie_of(again)), 401, "refresh-invalid");
+    });
 }
 
 TEST(Sessions, a_repeat_after_the_successor_was_used_is_reuse_even_within_the_grace) {
