@@ -52,8 +52,8 @@ if(WAYBILL_SANITIZE)
     add_compile_options(-Wno-tsan)
   endif()
 else()
-  # Hardening of what is shipped.
-  add_compile_options(-fstack-protector-strong -fcf-protection)
-  add_compile_definitions($<$<CONFIG:Release>:_FORTIFY_SOURCE=2>)
-  add_link_options(-pie -Wl,-z,relro,-z,now)
+  # Hardening of what is shipped; tests/hardening looks for it in the binary.
+  add_compile_options(-fstack-protector-strong -fstack-clash-protection -fcf-protection)
+  add_compile_definitions($<$<CONFIG:Release>:_FORTIFY_SOURCE=3>)
+  add_link_options(-pie -Wl,-z,relro,-z,now,-z,noexecstack,-z,separate-code)
 endif()

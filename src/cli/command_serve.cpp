@@ -65,6 +65,13 @@ private:
     std::jthread watchdog_;
 };
 
+// Nothing here needs more than a port above 1023 and a folder of its own.
+void warn_of_root(Log& log) {
+    if (::geteuid() != 0) return;
+    log.write(LogLevel::warn, "runs-as-root",
+              {{"advice", "start it as a user of its own, who owns the data directory"}});
+}
+
 [[noreturn]] void exit_after_failed_syncs(const std::string& sentence) {
     complain(sentence);
     ::_exit(exit_failed);
@@ -75,6 +82,7 @@ private:
 int run_serve(const CommandContext& context) {
     block_stop_signals();
     const Config& config = context.loaded.config;
+    warn_of_root(context.log);
     auto assembled = Application::assemble(config, context.clock, context.log, exit_after_failed_syncs);
     if (!assembled) {
         complain(assembled.error().detail);
