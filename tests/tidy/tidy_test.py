@@ -3,6 +3,7 @@ import tempfile
 import unittest
 from pathlib import Path
 
+import security
 import tidy
 
 HEAD = "// What it is for.\n#pragma once\n"
@@ -83,6 +84,26 @@ class Rules(unittest.TestCase):
     def test_a_header_says_what_it_is_for(self):
         self.accepts("app/a.hpp", HEAD)
         self.refuses("app/a.hpp", "#pragma once\n", "what it is for")
+
+
+class SecurityTable(unittest.TestCase):
+    @staticmethod
+    def table(**changed):
+        rows = {identity: (identity, "so", "`A.b`") for identity in security.requirements()} | changed
+        return "\n".join("| " + " | ".join(row) + " |" for row in rows.values())
+
+    def refuses(self, document, breach):
+        self.assertEqual(list(security.check(document, {"A.b"})), [breach])
+
+    def test_every_requirement_is_there_once_with_tests_that_exist(self):
+        self.assertEqual(len(list(security.requirements())), 253)
+        self.assertEqual(list(security.check(self.table(), {"A.b"})), [])
+        self.assertEqual(list(security.check(self.table(**{"1.1.1": ("1.1.1", "why not")}), {"A.b"})), [])
+        self.refuses(self.table(**{"1.1.1": ("1.1.1", "so", "`A.c`")}), "1.1.1: there is no test A.c")
+        self.refuses(self.table(**{"1.1.1": ("1.1.1", "so", "")}), "1.1.1: names no test")
+        self.refuses(self.table(**{"1.1.1": ("1.1.1", "", "`A.b`")}), "1.1.1: says not how")
+        self.refuses(self.table(**{"1.1.1": ("1.1.2", "so", "`A.b`")}).replace("| 1.1.2 | so | `A.b` |\n", "", 1), "1.1.1 is missing")
+        self.refuses(self.table(x=("1.2.10", "so", "`A.b`")), "1.2.10 is no requirement of level 1 or 2")
 
 
 if __name__ == "__main__":
