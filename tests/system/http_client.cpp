@@ -11,6 +11,8 @@
 #include <cerrno>
 #include <unistd.h>
 
+#include "tests/system/kept_logs.hpp"
+
 namespace waybill::system_test {
 
 boost::json::value Answer::json() const {
@@ -108,6 +110,8 @@ Answer HttpClient::read_answer(bool head_only) {
         if (!read_more()) return {};
     }
     answer.body = buffer_.substr(0, length);
+    keep_secrets_of_answer(answer.header("set-cookie"));
+    keep_secrets_of_answer(answer.body);
     buffer_.erase(0, length);
     if (answer.header("connection") == "close") ending_ = true;
     return answer;
@@ -125,6 +129,7 @@ Answer HttpClient::send(std::string_view method, std::string_view target, std::s
     for (const auto& [name, value] : headers) bytes += name + ": " + value + "\r\n";
     bytes += "\r\n";
     bytes += body;
+    keep_secrets_of_request(bytes);
 
     if (ending_) close();
     const bool reused = socket_ >= 0;

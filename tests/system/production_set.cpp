@@ -82,18 +82,19 @@ std::vector<ServerProcess*> ProductionSet::processes() const {
 
 std::vector<std::string> ProductionSet::environment() const {
     const auto way_to = [](const testing::TcpProxy& way, const std::string& scheme) {
-        return scheme + "://127.0.0.1:" + std::to_string(way.port());
+        return scheme + "127.0.0.1:" + std::to_string(way.port());
     };
-    return {"MONGO_URI=" + (ways_ ? way_to(ways_->mongo, "mongodb") + "/?replicaSet=rs0" : mongo_.uri()),
-            "REDIS_URL=" + (ways_ ? way_to(ways_->redis, "redis") : redis_.url()),
+    const std::string redis = redis_.url();
+    return {"MONGO_URI=" + (ways_ ? way_to(ways_->mongo, "mongodb://") + "/?replicaSet=rs0" : mongo_.uri()),
+            "REDIS_URL=" + (ways_ ? way_to(ways_->redis, redis.substr(0, redis.find('@') + 1)) : redis),
             "JWT_SECRET=0123456789abcdef0123456789abcdef",
             std::string{"AWS_ACCESS_KEY_ID="} + testing::AwsDoubles::key_id,
             std::string{"AWS_SECRET_ACCESS_KEY="} + testing::AwsDoubles::secret,
             std::string{"AWS_REGION="} + testing::AwsDoubles::region,
             "SQS_QUEUE_URL=" + queue_url_,
             "SENDER_VERIFIED_EMAIL=" + sender,
-            "AWS_ENDPOINT_URL_SQS=" + (ways_ ? way_to(ways_->sqs, "http") : aws_.url("sqs")),
-            "AWS_ENDPOINT_URL_SESV2=" + (ways_ ? way_to(ways_->ses, "http") : aws_.url("ses"))};
+            "AWS_ENDPOINT_URL_SQS=" + (ways_ ? way_to(ways_->sqs, "http://") : aws_.url("sqs")),
+            "AWS_ENDPOINT_URL_SESV2=" + (ways_ ? way_to(ways_->ses, "http://") : aws_.url("ses"))};
 }
 
 ProcessResult ProductionSet::run(const std::vector<std::string>& arguments, const std::string& input) const {

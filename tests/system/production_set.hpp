@@ -87,7 +87,7 @@ private:
     std::unique_ptr<Clock> clock_ = local::make_system_clock();
     std::unique_ptr<Ways> ways_;
     testing::MongoDouble mongo_;
-    testing::RedisServer redis_;
+    testing::RedisServer redis_{{.password = "the-password-of-redis"}};
     testing::AwsDoubles aws_{{"sqs", "ses"}};
     std::string queue_url_;
     std::vector<std::unique_ptr<ServerProcess>> apis_;

@@ -18,6 +18,8 @@
 #include <unistd.h>
 #include <utility>
 
+#include "tests/system/kept_logs.hpp"
+
 namespace waybill::system_test {
 
 namespace {
@@ -63,6 +65,8 @@ pid_t spawn(const std::vector<std::string>& arguments, const std::vector<std::st
     std::vector<std::string> words{binary()};
     words.insert(words.end(), arguments.begin(), arguments.end());
     const std::vector<std::string> entries = environment_with(environment);
+    keep_secrets_of_settings(words);
+    keep_secrets_of_settings(environment);
     const std::vector<char*> argv = pointers_to(words);
     const std::vector<char*> envp = pointers_to(entries);
     const pid_t pid = ::fork();
@@ -124,6 +128,7 @@ ProcessResult run_command(const std::vector<std::string>& arguments, const std::
     ::close(out);
     ::close(err);
     ProcessResult result{exit_status_of(status), read_file(folder / "out"), read_file(folder / "err")};
+    keep_log("command", result.out + result.err);
     std::filesystem::remove_all(folder);
     return result;
 }
@@ -154,6 +159,7 @@ ServerProcess::~ServerProcess() {
     if (is_running()) kill();
     if (output_ >= 0) ::close(output_);
     const std::string written = log();
+    keep_log(name_, written);
     for (const char* sign : {"Sanitizer", "runtime error:", "terminate called", "crashed", "step-failed"}) {
         const std::size_t found = written.find(sign);
         if (found != std::string::npos) {

@@ -8,6 +8,8 @@
 #include <string_view>
 #include <utility>
 
+#include "tests/system/kept_logs.hpp"
+
 namespace waybill::system_test {
 
 namespace {
@@ -64,6 +66,7 @@ Shop::Shop(ProductionOptions options) : root_(make_folder()), data_dir_(root_ / 
 }
 
 Shop::~Shop() {
+    keep_secret(read_file(data_dir_ / "secret"));
     set_.reset();
     embedded_.reset();
     std::error_code ignored;
