@@ -58,8 +58,14 @@ std::string encode_base64url(std::string_view bytes) {
     return text;
 }
 
+bool is_base64url(char c) {
+    return (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-' || c == '_';
+}
+
 // Empty unless `text` is the one encoding of its bytes: no padding, no stray bits, no other letters.
+// (libsodium 1.0.18 takes some octets above 127 for letters.)
 std::optional<std::string> decode_base64url(std::string_view text) {
+    if (!std::ranges::all_of(text, is_base64url)) return std::nullopt;
     std::string bytes(text.size() / 4 * 3 + 3, '\0');
     std::size_t length = 0;
     if (sodium_base642bin(reinterpret_cast<unsigned char*>(bytes.data()), bytes.size(), text.data(), text.size(),

@@ -317,6 +317,22 @@ TEST(RefreshTokens, a_change_of_any_letter_is_refused) {
     EXPECT_FALSE(tokens.verify(std::string(100'000, 'A')));
 }
 
+TEST(RefreshTokens, no_other_octet_stands_for_a_letter) {
+    const RefreshTokens refresh{secret};
+    const ResetTokens reset{secret};
+    for (const std::string& token : {refresh.make(admin.session_id, 3), reset.make(ResetId(admin.session_id.text))}) {
+        for (std::size_t i = 0; i < token.size(); ++i) {
+            for (int octet = 0; octet < 256; ++octet) {
+                std::string changed = token;
+                changed[i] = static_cast<char>(octet);
+                if (changed == token) continue;
+                EXPECT_FALSE(refresh.verify(changed)) << i << " " << octet;
+                EXPECT_FALSE(reset.verify(changed)) << i << " " << octet;
+            }
+        }
+    }
+}
+
 TEST(RefreshTokens, well_signed_bodies_of_another_form_are_refused) {
     const RefreshTokens tokens{secret};
     const std::string generation("\0\0\0\1", 4);
