@@ -443,7 +443,7 @@ Awaitable<Connection::Read> Connection::read_body() {
 Connection::Read Connection::parse_body() {
     char* const data = conversation_->input.data();
     boost::beast::error_code error;
-    if (consumed_ < end_) consumed_ += parser_->put(asio::const_buffer(data + consumed_, end_ - consumed_), error);
+    if (consumed_ < end_) consumed_ += parser_->put_body({data + consumed_, end_ - consumed_}, error);
     if (error == beast_http::error::body_limit)
         return refuse(ProtocolError::payload_too_large, "The body is too large.");
     if (error && error != beast_http::error::need_more)

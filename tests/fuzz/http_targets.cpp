@@ -119,7 +119,7 @@ Parsed parse(std::string_view bytes, std::size_t head_size, std::size_t step) {
     parser.eager(true);
     for (std::size_t arrived = std::min(bytes.size(), parsed.consumed + step); !parser.is_done();) {
         const auto unread = bytes.substr(parsed.consumed, arrived - parsed.consumed);
-        parsed.consumed += parser.put(boost::asio::const_buffer(unread.data(), unread.size()), error);
+        parsed.consumed += parser.put_body(unread, error);
         if (error == boost::beast::http::error::need_more) error = {};
         if (error || (arrived == bytes.size() && !parser.is_done())) return {};
         arrived = std::min(arrived + step, bytes.size());
