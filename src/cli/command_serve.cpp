@@ -82,7 +82,6 @@ void warn_of_root(Log& log) {
 int run_serve(const CommandContext& context) {
     block_stop_signals();
     const Config& config = context.loaded.config;
-    warn_of_root(context.log);
     auto assembled = Application::assemble(config, context.clock, context.log, exit_after_failed_syncs);
     if (!assembled) {
         complain(assembled.error().detail);
@@ -93,6 +92,7 @@ int run_serve(const CommandContext& context) {
     std::printf("listening on %s\n", application->url().c_str());
     std::fflush(stdout);
     context.log.write(LogLevel::info, "serving", {{"url", application->url()}, {"data_dir", config.data_dir.string()}});
+    warn_of_root(context.log);
 
     wait_for_stop_signal();
     const HastyExit hasty_exit;
