@@ -11,17 +11,25 @@ import shutil
 import sys
 from pathlib import Path
 
+NO_SECRETS = {"nonsense"}  # what tests send as a token, and as much else
 WINDOW = 16  # characters of a long secret that give it away
 FORMS = re.compile(r"eyJ[A-Za-z0-9_-]{8}|Bearer [A-Za-z0-9]|\$argon2id?\$|\$2[aby]\$\d\d\$|refreshToken=[A-Za-z0-9]")
 WORDS = re.compile(r"[A-Za-z0-9_+/=.-]{%d,}" % WINDOW)
 
 
 def read_secrets(folder):
-    """Passwords that are also words of ours say nothing; what is tried with them is long or odd."""
     secrets = set()
     for file in folder.glob("*.secrets"):
         secrets.update(file.read_text(errors="replace").splitlines())
-    return {secret for secret in secrets if len(secret) >= 4}
+    return {secret for secret in secrets - NO_SECRETS if len(secret) >= 4}
+
+
+def pattern_of(secret):
+    """A password that is also a word of ours ("secret") counts where a value stands."""
+    word = re.escape(secret)
+    if re.fullmatch(r"[a-z]+", secret):
+        return r"""(?:["'=]|[:=] )""" + word + r"""(?=["',;&}\s]|$)"""
+    return r"(?<![\w-])" + word + r"(?![\w-])"
 
 
 class Scanner:
@@ -35,7 +43,7 @@ class Scanner:
                 for part in (secret[:WINDOW], secret[-WINDOW:]):
                     self.windows[part] = secret
             else:
-                self.short.append((secret, re.compile(r"(?<![\w-])" + re.escape(secret) + r"(?![\w-])")))
+                self.short.append((secret, re.compile(pattern_of(secret))))
 
     def secret_in(self, line):
         for word in WORDS.findall(line):

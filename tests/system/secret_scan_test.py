@@ -24,6 +24,12 @@ class SecretScan(unittest.TestCase):
                      "Cookie: refreshToken=abc"):
             self.assertEqual(self.scan(line), 1, line)
 
+    def test_a_word_counts_where_a_value_stands(self):
+        for line in ('{"password":"secret"}', "password=secret", "password: secret", "p='secret'"):
+            self.assertEqual(self.scan(line, ["secret"]), 1, line)
+        for line in ("the secret was made", "secret_path=/tmp", "ok    secret   /tmp/data/secret"):
+            self.assertEqual(self.scan(line, ["secret"]), 0, line)
+
     def test_lets_other_lines_be(self):
         for line in ("serving url=http://127.0.0.1:1", "request_id=0193d1c8000070008000000000000001", "hush-hush-hush"):
             self.assertEqual(self.scan(line), 0, line)
