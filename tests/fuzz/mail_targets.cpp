@@ -57,10 +57,12 @@ void mime(std::string_view bytes) {
 
 // As a reader of the HTML part sees it.
 std::string html_of(std::string_view raw) {
+    const std::size_t named = raw.find("boundary=\"") + 10;
+    const std::string boundary = "\r\n--" + std::string(raw.substr(named, raw.find('"', named) - named));
     const std::size_t part = raw.find("Content-Type: text/html");
     require(part != std::string_view::npos, "a mail has an HTML part");
     const std::size_t begin = raw.find("\r\n\r\n", part) + 4;
-    return testing::decode_quoted_printable(raw.substr(begin, raw.find("\r\n--", begin) - begin));
+    return testing::decode_quoted_printable(raw.substr(begin, raw.find(boundary, begin) - begin));
 }
 
 void mail(std::string_view bytes) {

@@ -20,19 +20,22 @@ namespace waybill::fuzz {
 
 namespace {
 
-// As long as a secret of ours must be, so that chance does not find it in a sentence.
-constexpr std::size_t secret_length_min = 12;
+std::string shown_of(const cli::Variables& variables) {
+    const auto loaded = cli::load_config({}, {}, variables);
+    return loaded ? cli::render_values(*loaded) : loaded.error().detail;
+}
 
+// Where another secret in its place is not shown either, the words are ours by chance.
 void env_file(std::string_view bytes) {
     const auto variables = cli::parse_env_file(bytes);
     if (!variables) return;
-    const auto loaded = cli::load_config({}, {}, *variables);
-    const std::string shown = loaded ? cli::render_values(*loaded) : loaded.error().detail;
+    const std::string shown = shown_of(*variables);
     for (const std::string_view name : {"JWT_SECRET", "AWS_SECRET_ACCESS_KEY", "WAYBILL_FULFILMENT_SECRET"}) {
         const auto found = variables->find(name);
-        if (found == variables->end() || found->second.size() < secret_length_min) continue;
-        require(!shown.contains(found->second) || found->second.find_first_not_of("* ") == std::string::npos,
-                "no secret is shown");
+        if (found == variables->end() || found->second.size() < 4 || !shown.contains(found->second)) continue;
+        cli::Variables others = *variables;
+        const std::string& other = others[std::string(name)] = std::string(found->second.size(), 'q');
+        require(!shown_of(others).contains(other), "no secret is shown");
     }
 }
 
