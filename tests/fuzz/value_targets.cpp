@@ -8,6 +8,7 @@
 #include "cli/config.hpp"
 #include "cli/values.hpp"
 #include "domain/money.hpp"
+#include "domain/trace.hpp"
 #include "domain/user.hpp"
 #include "domain/utf8.hpp"
 #include "http/body_reader.hpp"
@@ -117,8 +118,17 @@ void log_line(std::string_view bytes) {
     }
 }
 
+void traceparent(std::string_view bytes) {
+    const auto trace = parse_traceparent(bytes);
+    if (!trace) return;
+    const std::string text = to_traceparent(*trace);
+    require(text.size() == traceparent_length && parse_traceparent(text) == trace, "a trace reads as it is written");
+    require(read_trace(as_bytes(*trace)) == trace, "and so do its bytes");
+}
+
 constexpr std::array targets{Target{"env_file", env_file}, Target{"setting_values", setting_values},
-                             Target{"money", money}, Target{"utf8", utf8}, Target{"log_line", log_line}};
+                             Target{"money", money},       Target{"utf8", utf8},
+                             Target{"log_line", log_line}, Target{"traceparent", traceparent}};
 
 }  // namespace
 
