@@ -273,16 +273,16 @@ TEST(Sessions, a_new_password_ends_the_others) {
         return shop.client().post("/api/v1/me/password", R"({"current":")" + current + R"(","new":")" + next + "\"}",
                                   here.auth());
     };
-    expect_problem(change("wrong!", "another"), 401, "invalid-credentials");
+    expect_problem(change("wrong!", "another-password"), 401, "invalid-credentials");
     expect_problem(change("secret", "short"), 422, "validation-failed");
     EXPECT_EQ(me(shop, elsewhere), 200);
-    EXPECT_EQ(change("secret", "another").status, 204);
+    EXPECT_EQ(change("secret", "another-password").status, 204);
     EXPECT_EQ(me(shop, here), 200);
     EXPECT_EQ(me(shop, elsewhere), 401);
     EXPECT_EQ(refresh(shop, elsewhere.cookie).status, 401);
     expect_problem(shop.client().post("/api/v1/auth/login", R"({"email":")" + here.email + R"(","password":"secret"})"),
                    401, "invalid-credentials");
-    EXPECT_EQ(me(shop, log_in(shop, here.email, "another")), 200);
+    EXPECT_EQ(me(shop, log_in(shop, here.email, "another-password")), 200);
 }
 
 TEST(Sessions, cookie_routes_refuse_other_sites_and_forms) {
