@@ -33,6 +33,7 @@ def known_tests(root):
                      re.findall(r"^TEST(?:_F|_P)?\(\s*(\w+),\s*(\w+)\)", path.read_text(), re.M))
     for path in (root / "tests").rglob("CMakeLists.txt"):
         tests.update(re.findall(r"add_test\(NAME ([\w.]+)", path.read_text()))
+    tests.update(f"edge_{path.stem.removesuffix('_test')}" for path in (root / "tests/edge").glob("*_test.py"))
     tests.update(f"fuzz.{folder.name}" for folder in (root / "tests/fuzz/seeds").iterdir())
     return tests
 
