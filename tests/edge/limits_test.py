@@ -179,7 +179,7 @@ def test_shared(binary, folder, checks):
     """Two processes on one Redis have one bucket for an address; without Redis each has its own."""
     port = free_port()
     redis = Process(["redis-server", "--port", str(port), "--bind", "127.0.0.1", "--save", "", "--dir", str(folder)], "Ready to accept")
-    flags = [*FLAGS, "--redis-url", f"redis://127.0.0.1:{port}", "--redis-connect-timeout", "60s"]
+    flags = [*FLAGS, "--redis-url", f"redis://127.0.0.1:{port}", "--redis-connect-timeout", "60s", "--redis-call-timeout", "2s"]
     shops = [Shop(binary, folder / str(at), flags, limits=True) for at in range(2)]
     clients = [Client(shop.port) for shop in shops]
     found = [said(clients[at % 2].send("GET", "/api/v1/products")) for at in range(API)]
