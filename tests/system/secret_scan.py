@@ -76,7 +76,7 @@ def main():
     command, folder = sys.argv[1], Path(sys.argv[2])
     if command == "begin":
         shutil.rmtree(folder, ignore_errors=True)
-        folder.mkdir(parents=True)
+        folder.mkdir(parents=True, exist_ok=True)  # a test beside the suite may keep a log already
         return 0
     return scan(folder)
 
