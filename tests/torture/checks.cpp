@@ -332,14 +332,21 @@ private:
         return nullptr;
     }
 
+    // The ledger has attempts in the order of their answers, and any of them may have placed the order.
+    Micros first_asked(const Attempt& attempt) const {
+        Micros begun = attempt.begun;
+        const auto found = by_key_.find({attempt.user, attempt.key});
+        if (found == by_key_.end()) return begun;
+        for (const Attempt* const same : found->second) begun = std::min(begun, same->begun);
+        return begun;
+    }
+
     // I11: priced from the store, between the request and its answer.
     void check_money() {
         std::set<std::string> seen;
         for (const Attempt& attempt : attempts_) {
             if (attempt.status != 201 || !seen.insert(attempt.order).second) continue;
-            Micros begun = attempt.begun;
-            if (const auto found = by_key_.find({attempt.user, attempt.key}); found != by_key_.end())
-                begun = std::min(begun, found->second.front()->begun);
+            const Micros begun = first_asked(attempt);
             const json::value order = json::parse(attempt.answer);
             std::int64_t total = 0;
             for (const json::value& item : order.at("items").as_array()) {

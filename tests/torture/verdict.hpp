@@ -16,7 +16,8 @@ public:
     void look_at(int invariant, bool held, const std::string& what, const Subject& about, const Ledger& ledger);
 
     [[nodiscard]] bool held() const;
-    [[nodiscard]] long lost() const { return rows_[3].broken; }
+    [[nodiscard]] long broken(int invariant) const { return rows_.at(static_cast<std::size_t>(invariant)).broken; }
+    [[nodiscard]] long lost() const { return broken(3); }
     void print_table() const;
 
 private:
