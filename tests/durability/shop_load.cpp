@@ -66,7 +66,6 @@ OrderStory* ShopLoad::find_any(Dice& dice) {
 }
 
 void ShopLoad::run(const Size& size) {
-    set_up();
     customers_ = size.customers;
     std::vector<std::jthread> threads;
     for (std::size_t i = 0; i < size.customers; ++i) {
@@ -81,6 +80,11 @@ void ShopLoad::run(const Size& size) {
     threads.emplace_back([this] { keep_stock(); });
     threads.emplace_back([this] { keep_sessions(); });
     threads.emplace_back([this] { look_around(); });
+}
+
+void ShopLoad::place_until(const std::function<bool()>& is_enough, std::size_t orders_max) {
+    Dice dice = dice_of(60);
+    for (std::size_t i = 0; i < orders_max && !is_enough(); ++i) place(make_batch(0, 1, dice));
 }
 
 void ShopLoad::set_up() {

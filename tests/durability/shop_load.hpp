@@ -5,6 +5,7 @@
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <mutex>
 #include <random>
 #include <string>
@@ -28,6 +29,12 @@ public:
     ShopLoad(Store& store, const DiskRecording& recording, FakeClock& clock, History& history, std::string name,
              std::uint64_t seed);
 
+    // The catalogue and the accounts. Before all else.
+    void set_up();
+
+    // One order after another, at most `orders_max`, until `is_enough`; while nobody else is in the shop.
+    void place_until(const std::function<bool()>& is_enough, std::size_t orders_max);
+
     // Until the customers have ordered all that they want, or the store was said to be lost.
     void run(const Size& size);
     void stop() { stopped_ = true; }
@@ -38,7 +45,6 @@ public:
 private:
     using Dice = std::mt19937_64;
 
-    void set_up();
     void shop(std::size_t customer, const Size& size);
     void cancel_some();
     void work();

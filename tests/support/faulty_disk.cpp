@@ -1,7 +1,9 @@
 #include "tests/support/faulty_disk.hpp"
 
+#include <condition_variable>
 #include <filesystem>
 #include <mutex>
+#include <optional>
 #include <string_view>
 #include <utility>
 
@@ -20,6 +22,8 @@ struct Plan {
 
 std::mutex mutex;
 Plan plan;
+std::optional<std::string> held;  // whose writes wait
+std::condition_variable let_go;
 bool shares_memory = true;
 DiskRecording* recording = nullptr;
 sqlite3_vfs* real_vfs = nullptr;
@@ -52,6 +56,11 @@ int decide(DiskStep step, const char* name) {
     return plan.code;
 }
 
+void wait_while_held(const char* name) {
+    std::unique_lock lock(mutex);
+    let_go.wait(lock, [&] { return !held || name == nullptr || !std::string_view(name).ends_with(*held); });
+}
+
 int close(sqlite3_file* file) { return of(file).real()->pMethods->xClose(of(file).real()); }
 int read(sqlite3_file* file, void* bytes, int size, sqlite3_int64 at) {
     if (const int code = decide(DiskStep::read, of(file).name); code != SQLITE_OK) return code;
@@ -68,6 +77,7 @@ int write_through(File& file, const void* bytes, int size, sqlite3_int64 at) {
 }
 
 int write(sqlite3_file* file, const void* bytes, int size, sqlite3_int64 at) {
+    wait_while_held(of(file).name);
     const int code = decide(DiskStep::write, of(file).name);
     if (code == SQLITE_OK) return write_through(of(file), bytes, size, at);
     (void)write_through(of(file), bytes, size / 2, at);
@@ -230,6 +240,19 @@ void FaultyDisk::heal() {
     const std::lock_guard lock(mutex);
     plan.code = SQLITE_OK;
     shares_memory = true;
+}
+
+FaultyDisk::Hold::Hold(const std::string& suffix) {
+    const std::lock_guard lock(mutex);
+    held = suffix;
+}
+
+FaultyDisk::Hold::~Hold() {
+    {
+        const std::lock_guard lock(mutex);
+        held.reset();
+    }
+    let_go.notify_all();
 }
 
 void FaultyDisk::record(DiskRecording* into) {

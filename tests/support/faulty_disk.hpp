@@ -27,6 +27,16 @@ public:
     void fail(DiskStep step, int code, int good, int bad, const std::string& suffix = "");
     void heal();
 
+    // Writes to files named *`suffix` wait while what this returns lives. One at a time.
+    class Hold {
+    public:
+        explicit Hold(const std::string& suffix);
+        ~Hold();
+        Hold(const Hold&) = delete;
+        Hold& operator=(const Hold&) = delete;
+    };
+    [[nodiscard]] Hold hold_writes(const std::string& suffix) { return Hold(suffix); }
+
     // Files that are opened from now on are on a file system that cannot share memory.
     void share_no_memory();
 
