@@ -44,9 +44,11 @@ void FreshOrders::publish(const std::vector<FreshOrder>& orders) {
     changed_.notify_all();
 }
 
-std::vector<FreshOrder> FreshOrders::next(std::size_t max, const std::stop_token& stop) {
+std::vector<FreshOrder> FreshOrders::next(std::size_t max, Milliseconds linger, const std::stop_token& stop) {
     std::unique_lock lock(mutex_);
     if (!changed_.wait(lock, stop, [&] { return !orders_.empty(); })) return {};
+    const auto shall_leave = [&] { return leaving_ > 0 || orders_.size() >= max || waiting_ > 0; };
+    if (!changed_.wait_for(lock, stop, linger, shall_leave) && stop.stop_requested()) return {};
     // A group that did not reach the tables is tried again as it was.
     if (leaving_ == 0) {
         leaving_ = std::min(max, orders_.size());
@@ -109,7 +111,12 @@ std::size_t FreshOrders::size() const {
 template <class IsReached>
 Result<void> FreshOrders::wait_for(Milliseconds wait, IsReached is_reached) const {
     std::shared_lock lock(mutex_);
+    if (is_reached()) return {};
+    // Under the lock, so that next() either sees it or hears of it.
+    ++waiting_;
+    changed_.notify_all();
     const bool has_ended = changed_.wait_for(lock, wait, [&] { return is_reached() || stuck_; });
+    --waiting_;
     if (is_reached()) return {};
     if (has_ended) return fail(*stuck_);
     return fail(ErrorCode::unavailable, "The store is too far behind with the orders that were placed.");

@@ -6,6 +6,7 @@
 // has to add, whatever is committed meanwhile.
 #pragma once
 
+#include <atomic>
 #include <condition_variable>
 #include <cstddef>
 #include <cstdint>
@@ -52,8 +53,9 @@ public:
 
     void publish(const std::vector<FreshOrder>& orders);
 
-    // The oldest, at most `max`, which leave with absorbed(); waits for one. Empty at a stop.
-    [[nodiscard]] std::vector<FreshOrder> next(std::size_t max, const std::stop_token& stop);
+    // The oldest, at most `max`, which leave with absorbed(); waits for one, and then at most `linger` for
+    // others to leave with it, unless somebody waits for it to leave. Empty at a stop.
+    [[nodiscard]] std::vector<FreshOrder> next(std::size_t max, Milliseconds linger, const std::stop_token& stop);
     void absorbed();
 
     // They cannot leave at the moment: who waits need not go on. Until the next absorbed().
@@ -102,6 +104,7 @@ private:
     std::uint64_t published_;  // the newest that ever came
     std::uint64_t absorbed_;   // the newest that has left
     std::optional<Error> stuck_;
+    mutable std::atomic<int> waiting_ = 0;  // who waits for orders to leave
     std::unordered_map<OrderId, FreshOrder> by_id_;
     std::unordered_map<RequestKey, FreshOrder, HashPair> by_key_;
     std::unordered_map<StockKey, Taken, HashPair> taken_;

@@ -249,7 +249,7 @@ Result<void> OrderLog::wait_for(std::uint64_t sequence) const {
 void OrderLog::run(const std::stop_token& stop) {
     int failures = 0;
     for (;;) {
-        const std::vector<FreshOrder> orders = fresh_.next(absorb_orders_max, stop);
+        const std::vector<FreshOrder> orders = fresh_.next(absorb_orders_max, absorb_linger, stop);
         if (orders.empty()) return;
         const Result<void> taken = absorb(orders);
         if (taken) {

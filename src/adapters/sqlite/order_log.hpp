@@ -29,6 +29,10 @@ namespace waybill::sqlite {
 // Orders that one transaction takes into the tables.
 inline constexpr std::size_t absorb_orders_max = 1'024;
 
+// How long a new order waits for others to share its transaction, while nobody waits for it: each
+// transaction has a sync of its own, which the journal's would have to wait for.
+inline constexpr Milliseconds absorb_linger{5};
+
 // May be repeated: what the tables hold already is left out. `processed`: claimed and settled at once. Throws
 // where the tables lack what an order took.
 void take_into_tables(Transaction& transaction, FreshBatch orders, bool processed);
