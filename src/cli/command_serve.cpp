@@ -15,7 +15,7 @@ namespace waybill::cli {
 
 namespace {
 
-constexpr std::chrono::milliseconds stop_max{9'500};  // the promise is 10 s
+constexpr std::chrono::milliseconds stop_max{9'500};  // the promise is 10 s, after --shutdown-delay
 
 sigset_t stop_signals() {
     sigset_t set;
@@ -40,30 +40,27 @@ int wait_for_stop_signal() {
     return received;
 }
 
-// What is durable stays durable however the process ends, so ending at once is always safe. The last
-// resort for a second signal and for a stop that takes too long.
-class HastyExit {
-public:
-    HastyExit() {
-        std::thread([] {
-            wait_for_stop_signal();
-            std::fputs("waybill: second signal, stopping at once.\n", stderr);
-            ::_exit(exit_ok);
-        }).detach();
-        watchdog_ = std::jthread([](std::stop_token stop) {
-            std::mutex mutex;
-            std::condition_variable_any stopped;
-            std::unique_lock lock(mutex);
-            stopped.wait_for(lock, stop, stop_max, [] { return false; });
-            if (stop.stop_requested()) return;
-            std::fputs("waybill: still busy after 9.5 s, stopping; what is in flight is worked again later.\n", stderr);
-            ::_exit(exit_ok);
-        });
-    }
+// What is durable stays durable however the process ends, so ending at once is always safe.
+void end_at_next_signal() {
+    std::thread([] {
+        wait_for_stop_signal();
+        std::fputs("waybill: second signal, stopping at once.\n", stderr);
+        ::_exit(exit_ok);
+    }).detach();
+}
 
-private:
-    std::jthread watchdog_;
-};
+// The last resort for a stop that takes too long.
+std::jthread end_after(std::chrono::milliseconds limit) {
+    return std::jthread([limit](std::stop_token stop) {
+        std::mutex mutex;
+        std::condition_variable_any stopped;
+        std::unique_lock lock(mutex);
+        stopped.wait_for(lock, stop, limit, [] { return false; });
+        if (stop.stop_requested()) return;
+        std::fputs("waybill: still busy after 9.5 s, stopping; what is in flight is worked again later.\n", stderr);
+        ::_exit(exit_ok);
+    });
+}
 
 // Nothing here needs more than a port above 1023 and a folder of its own.
 void warn_of_root(Log& log) {
@@ -95,10 +92,11 @@ int run_serve(const CommandContext& context) {
     warn_of_root(context.log);
 
     wait_for_stop_signal();
-    const HastyExit hasty_exit;
+    end_at_next_signal();
     context.log.write(LogLevel::info, "stopping", {});
     application->begin_draining();
     context.clock.sleep_for(config.shutdown_delay);
+    const std::jthread watchdog = end_after(stop_max);
     application->stop();
     context.log.write(LogLevel::info, "stopped", {});
     return exit_ok;

@@ -142,8 +142,11 @@ Answer HttpClient::send(std::string_view method, std::string_view target, std::s
     return answer;
 }
 
-Answer HttpClient::send_raw(std::string_view bytes) {
-    if (!connect()) return {};
+Answer HttpClient::send_raw(std::string_view bytes) { return connect() ? finish_raw(bytes) : Answer{}; }
+
+bool HttpClient::begin_raw(std::string_view bytes) { return connect() && write_all(bytes); }
+
+Answer HttpClient::finish_raw(std::string_view bytes) {
     (void)write_all(bytes);
     return read_answer(false);
 }

@@ -46,8 +46,12 @@ public:
     // Bytes as they are, on a fresh connection; the first answer.
     Answer send_raw(std::string_view bytes);
 
-    // The same, then no more bytes; everything that comes back until the server closes or the
-    // timeout ends.
+    // The same in two parts; nothing is awaited between them.
+    bool begin_raw(std::string_view bytes);
+    Answer finish_raw(std::string_view bytes);
+
+    // Bytes as they are, on a fresh connection, then no more bytes; everything that comes back until the server closes
+    // or the timeout ends.
     std::string exchange_raw(std::string_view bytes);
 
     // The same, then the connection is dropped; false when the bytes could not be sent.

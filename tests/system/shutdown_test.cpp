@@ -62,12 +62,18 @@ TEST(Shutdown, under_load_ends_with_0_within_10_s_and_loses_nothing) {
 TEST(Shutdown, a_request_that_was_begun_is_answered) {
     Shop shop;
     const Customer customer = shop.register_customer();
-    HttpClient http = shop.client();
-    ASSERT_EQ(http.get("/livez").status, 200);
+    HttpClient begun = shop.client();
+    const std::string_view body = demo_order;
+    ASSERT_TRUE(begun.begin_raw("POST /api/v1/orders HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer " + customer.token +
+                                "\r\nContent-Type: application/json\r\nContent-Length: " + std::to_string(body.size()) +
+                                "\r\n\r\n" + std::string(body.substr(0, 9))));
+    // Answered on another connection, so the first is being read.
+    ASSERT_EQ(shop.client().get("/livez").status, 200);
     shop.signal(SIGTERM);
-    EXPECT_EQ(shop.wait_for_exit(10'000), 0);
-    EXPECT_TRUE(http.is_closed_by_server());
-    EXPECT_EQ(shop.client().get("/livez").status, 0);
+    EXPECT_TRUE(eventually([&] { return shop.client().get("/livez").status == 0; })) << "it takes no more connections";
+    EXPECT_EQ(begun.finish_raw(body.substr(9)).status, 201);
+    EXPECT_TRUE(begun.is_closed_by_server());
+    EXPECT_EQ(shop.wait_for_exit(), 0);
 }
 
 TEST(Shutdown, a_delay_serves_on_with_readyz_at_503) {
@@ -86,6 +92,14 @@ TEST(Shutdown, a_delay_serves_on_with_readyz_at_503) {
     const Answer placed = shop.client().post(orders, demo_order, customer.auth());
     EXPECT_EQ(placed.status, 201) << placed.body;
     EXPECT_EQ(shop.wait_for_exit(10'000), 0);
+}
+
+TEST(Shutdown, has_10_s_after_its_delay_however_long_that_is) {
+    Shop shop({"--shutdown-delay", "11s"});
+    shop.signal(SIGTERM);
+    EXPECT_TRUE(eventually([&] { return shop.client().get("/livez").status == 0; }));
+    EXPECT_EQ(shop.wait_for_exit(), 0);
+    EXPECT_EQ(shop.log().find("still busy"), std::string::npos) << shop.log();
 }
 
 TEST(Shutdown, a_second_signal_ends_it_at_once) {
