@@ -174,10 +174,14 @@ Finding check_mail(const Config& config, Clock& clock, Log& log) {
     return {Verdict::ok, "SMTP", *seen + " From " + config.mail.from + "."};
 }
 
-Finding describe_fulfilment(const Config& config) {
+Finding check_fulfilment(const Config& config) {
     if (config.fulfilment.url.empty()) return {Verdict::ok, "fulfilment", "built in: every order is accepted"};
+    if (const Result<void> seen = webcall::check_webcall(config.fulfilment); !seen) {
+        return {Verdict::failed, "fulfilment", seen.error().detail};
+    }
     return {Verdict::ok, "fulfilment",
-            "a signed call, deadline " + std::to_string(config.fulfilment.timeout.count()) + " ms"};
+            "your service can be reached; a signed call, deadline " +
+                std::to_string(config.fulfilment.timeout.count()) + " ms"};
 }
 
 std::string_view word(Verdict verdict) {
@@ -210,7 +214,7 @@ int run_doctor(const CommandContext& context) {
     }
     findings.push_back(check_secret(config));
     findings.push_back(check_templates(config));
-    findings.push_back(describe_fulfilment(config));
+    findings.push_back(check_fulfilment(config));
 
     bool healthy = true;
     for (const Finding& finding : findings) {

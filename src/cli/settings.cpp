@@ -209,7 +209,7 @@ const std::vector<Setting> embedded{
     {"mail-in-flight-max", "4096", "N", "mails under way at once", S::mail,
      [](Config& c, Text t) { return store_integer(t, 1, 8'192, c.mail_in_flight_max); }},
 
-    {"fulfilment-url", "", "URL", "your service that accepts or refuses an order; unset: every order is accepted", S::fulfilment, read_fulfilment_url},
+    {"fulfilment-url", "", "URL", "your service that accepts or refuses an order; unset: every order is accepted", S::fulfilment, read_fulfilment_url, {}, true},
     {"fulfilment-secret", "", "SECRET", "signs the calls; at least 16 characters", S::fulfilment,
      [](Config& c, Text t) { c.fulfilment.secret = t; return Result<void>{}; }, {}, true},
     {"fulfilment-timeout", "10s", "TIME", "deadline of one call; below the lease", S::fulfilment,

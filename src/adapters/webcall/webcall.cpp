@@ -96,12 +96,11 @@ void set_option(CURL* easy, CURLoption option, Value value) {
     if (code != CURLE_OK) throw std::runtime_error(curl_easy_strerror(code));
 }
 
-void prepare(Call& call, const WebcallOptions& options) {
-    call.easy.reset(curl_easy_init());
-    if (!call.easy) throw std::bad_alloc();
-    call.header_list = make_header_list(call.headers);
-    call.response_max = options.response_bytes_max;
-    CURL* easy = call.easy.get();
+// What every connection has, whatever it is for.
+Easy make_handle(const WebcallOptions& options) {
+    Easy handle(curl_easy_init());
+    if (!handle) throw std::bad_alloc();
+    CURL* easy = handle.get();
     set_option(easy, CURLOPT_URL, options.url.c_str());
     set_option(easy, CURLOPT_PROTOCOLS_STR, "http,https");
     set_option(easy, CURLOPT_FOLLOWLOCATION, 0L);
@@ -110,6 +109,14 @@ void prepare(Call& call, const WebcallOptions& options) {
     set_option(easy, CURLOPT_PROXY, "");
     set_option(easy, CURLOPT_TIMEOUT_MS, static_cast<long>(options.timeout.count()));
     set_option(easy, CURLOPT_CONNECTTIMEOUT_MS, static_cast<long>(options.timeout.count()));
+    return handle;
+}
+
+void prepare(Call& call, const WebcallOptions& options) {
+    call.easy = make_handle(options);
+    call.header_list = make_header_list(call.headers);
+    call.response_max = options.response_bytes_max;
+    CURL* easy = call.easy.get();
     set_option(easy, CURLOPT_POST, 1L);
     set_option(easy, CURLOPT_POSTFIELDSIZE_LARGE, static_cast<curl_off_t>(call.body.size()));
     set_option(easy, CURLOPT_POSTFIELDS, call.body.c_str());
@@ -142,6 +149,11 @@ void check(const WebcallOptions& options) {
     if (!options.url.starts_with("http://") && !options.url.starts_with("https://")) {
         throw std::invalid_argument("the fulfilment url must start with http:// or https://");
     }
+}
+
+void start_libcurl() {
+    static const CURLcode started = curl_global_init(CURL_GLOBAL_DEFAULT);
+    if (started != CURLE_OK) throw std::runtime_error(curl_easy_strerror(started));
 }
 
 // One thread drives all calls.
@@ -314,9 +326,22 @@ private:
 
 std::unique_ptr<Fulfilment> make_webcall_fulfilment(const WebcallOptions& options, Clock& clock, Log& log) {
     check(options);
-    static const CURLcode started = curl_global_init(CURL_GLOBAL_DEFAULT);
-    if (started != CURLE_OK) throw std::runtime_error(curl_easy_strerror(started));
+    start_libcurl();
     return std::make_unique<WebcallFulfilment>(options, clock, log);
+}
+
+Result<void> check_webcall(const WebcallOptions& options) {
+    check(options);
+    start_libcurl();
+    const Easy handle = make_handle(options);
+    std::array<char, CURL_ERROR_SIZE> problem{};
+    set_option(handle.get(), CURLOPT_ERRORBUFFER, problem.data());
+    set_option(handle.get(), CURLOPT_CONNECT_ONLY, 1L);
+    const CURLcode code = curl_easy_perform(handle.get());
+    if (code == CURLE_OK) return {};
+    const std::string why = problem[0] != '\0' ? problem.data() : curl_easy_strerror(code);
+    return fail(ErrorCode::unavailable,
+                "your fulfilment service cannot be reached (" + why + "); start it, or correct --fulfilment-url.");
 }
 
 }  // namespace waybill::webcall

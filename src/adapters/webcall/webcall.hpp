@@ -9,6 +9,7 @@
 #include <memory>
 #include <string>
 
+#include "domain/error.hpp"
 #include "domain/money.hpp"
 #include "ports/clock.hpp"
 #include "ports/fulfilment.hpp"
@@ -27,5 +28,8 @@ struct WebcallOptions {
 
 [[nodiscard]] std::unique_ptr<Fulfilment> make_webcall_fulfilment(const WebcallOptions& options, Clock& clock,
                                                                   Log& log);
+
+// Connects, and for https checks the certificate; makes no call. Errors (unavailable) are a sentence.
+[[nodiscard]] Result<void> check_webcall(const WebcallOptions& options);
 
 }  // namespace waybill::webcall

@@ -254,6 +254,20 @@ TEST(Webcall, tells_each_outage_once_and_no_secret) {
     EXPECT_FALSE(log.mentions(secret));
 }
 
+TEST(Webcall, can_be_asked_whether_the_service_is_there_without_a_call) {
+    std::string url;
+    {
+        const HttpPeer peer([](const std::string&) { return HttpPeer::Answer{}; });
+        url = peer.url();
+        EXPECT_TRUE(check_webcall(options_for(url)));
+        EXPECT_TRUE(peer.requests().empty());
+    }
+    const Result<void> gone = check_webcall(options_for(url));
+    ASSERT_FALSE(gone);
+    EXPECT_NE(gone.error().detail.find("--fulfilment-url"), std::string::npos) << gone.error().detail;
+    EXPECT_EQ(gone.error().detail.find("orders"), std::string::npos) << "the address may hold a password";
+}
+
 TEST(Webcall, refuses_other_schemes_and_short_secrets) {
     FakeClock clock;
     RecordingLog log;

@@ -137,6 +137,22 @@ TEST(Config, what_is_printed_masks_secrets_and_tells_origins) {
     EXPECT_NE(printed.find("(default)"), std::string::npos);
 }
 
+TEST(Config, no_address_that_may_hold_a_password_is_shown) {
+    const std::string url = "://user:hush@127.0.0.1/";
+    const auto loaded = load_config({},
+                                    {{"MONGO_URI", "mongodb" + url},
+                                     {"REDIS_URL", "redis" + url},
+                                     {"SMTP_URL", "smtp" + url},
+                                     {"WAYBILL_FULFILMENT_URL", "http" + url},
+                                     {"WAYBILL_FULFILMENT_SECRET", "0123456789abcdef"},
+                                     {"JWT_SECRET", "0123456789abcdef0123456789abcdef"}},
+                                    {});
+    ASSERT_TRUE(loaded) << loaded.error().detail;
+    EXPECT_EQ(render_values(*loaded).find("hush"), std::string::npos);
+    const auto mistaken = load_config({}, {{"WAYBILL_FULFILMENT_URL", "ftp" + url}}, {});
+    EXPECT_EQ(mistaken.error().detail.find("hush"), std::string::npos) << mistaken.error().detail;
+}
+
 TEST(Config, every_setting_has_a_name_of_its_own_and_help) {
     std::set<std::string_view> names;
     for (const Setting& setting : all_settings()) {
