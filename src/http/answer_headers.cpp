@@ -108,7 +108,8 @@ void add_cors_headers(Response& response, std::string_view origin, const std::ve
 
 void add_preflight_headers(Response& response, std::string_view methods) {
     response.with("Access-Control-Allow-Methods", std::string(methods));
-    response.with("Access-Control-Allow-Headers", "Authorization, Content-Type, Idempotency-Key, X-Request-Id");
+    response.with("Access-Control-Allow-Headers",
+                  "Authorization, Content-Type, Idempotency-Key, X-Request-Id, traceparent");
     response.with("Access-Control-Max-Age", "600");
 }
 

@@ -127,7 +127,8 @@ private:
 
     std::optional<Response> refuse_caller(Pending& pending, const CheckedToken& token);
     std::optional<Response> refuse_rate(Pending& pending, const Caller* caller);
-    Admission admit(const Pending& pending, const Caller* caller, const RateLimit& limit);
+    std::optional<Response> take(Pending& pending, RateStamp stamp, const std::string& key, std::int64_t cost);
+    bool is_first_refusal();
     void log_answer(const Pending& pending, const Response& response, double seconds);
 
     Options options_;
@@ -140,6 +141,7 @@ private:
     TraceMaker traces_;
     std::uint64_t id_prefix_ = 0;
     std::atomic<std::uint64_t> id_counter_ = 0;
+    std::atomic<std::int64_t> refused_at_s_ = 0;
 };
 
 // Answers exactly once, whatever becomes of it: a handler that drops it has crashed.
@@ -334,34 +336,30 @@ std::optional<Response> Router::State::refuse_caller(Pending& pending, const Che
 std::optional<Response> Router::State::refuse_rate(Pending& pending, const Caller* caller) {
     const LimitClass limited = pending.row->route.limit;
     if (limited == LimitClass::none) return std::nullopt;
-    const bool is_auth = limited == LimitClass::auth;
-    const RateLimit& limit = is_auth ? services_.edge.auth_address_limit : services_.edge.api_limit;
-    if (!limit.enabled()) return std::nullopt;
-    Admission admission = admit(pending, caller, limit);
-    // Nothing was taken for an auth route: its handler charges what fails.
-    if (is_auth) admission.admitted = admission.admitted && admission.remaining > 0;
-    pending.rate = RateStamp{is_auth ? "auth" : "api", limit, admission};
+    const EdgeOptions& edge = services_.edge;
+    const std::string& address = pending.request.client_address;
+    const std::string key = caller != nullptr ? "api:user:" + caller->user_id.text : "api:addr:" + address;
+    if (std::optional<Response> refusal = take(pending, {"api", edge.api_limit, {}}, key, 1)) return refusal;
+    if (limited == LimitClass::api) return std::nullopt;
+    // Nothing is taken here: the handler charges what fails.
+    return take(pending, {"auth", edge.auth_address_limit, {}}, "auth:addr:" + address, 0);
+}
+
+// The answer will tell what is left; the refusal where nothing is.
+std::optional<Response> Router::State::take(Pending& pending, RateStamp stamp, const std::string& key,
+                                            std::int64_t cost) {
+    if (!stamp.limit.enabled()) return std::nullopt;
+    Admission& admission = stamp.admission;
+    admission = services_.limiter.admit(key, stamp.limit, cost);
+    if (cost == 0) admission.admitted = admission.admitted && admission.remaining > 0;
+    pending.rate = stamp;
     if (admission.admitted) return std::nullopt;
-    const Milliseconds refill = std::max(limit.period / limit.burst, Milliseconds{1});
+    const Milliseconds refill = std::max(stamp.limit.period / stamp.limit.burst, Milliseconds{1});
     const Milliseconds wait = admission.retry_after.count() > 0 ? admission.retry_after : refill;
     const std::string seconds = std::to_string(to_seconds_up(wait));
     Response response =
         problem(pending.request, Error{ErrorCode::rate_limited, "Too many requests; try again in " + seconds + " s."});
     return std::move(response.with("Retry-After", seconds));
-}
-
-Admission Router::State::admit(const Pending& pending, const Caller* caller, const RateLimit& limit) {
-    std::string key;
-    if (pending.row->route.limit == LimitClass::auth) {
-        key.append("auth:addr:").append(pending.request.client_address);
-        return services_.limiter.admit(key, limit, 0);
-    }
-    if (caller != nullptr) {
-        key.append("api:user:").append(caller->user_id.text);
-    } else {
-        key.append("api:addr:").append(pending.request.client_address);
-    }
-    return services_.limiter.admit(key, limit, 1);
 }
 
 Response Router::State::finish(const Pending& pending, Response response) {
@@ -376,8 +374,14 @@ Response Router::State::finish(const Pending& pending, Response response) {
     return response;
 }
 
+// A flood of refusals must not become one of lines: the first of each second stands for all.
+bool Router::State::is_first_refusal() {
+    const std::int64_t now_s = to_unix_ms(services_.clock.now()) / 1'000;
+    return refused_at_s_.exchange(now_s) != now_s;
+}
+
 void Router::State::log_answer(const Pending& pending, const Response& response, double seconds) {
-    const LogLevel level = level_of(response.status);
+    const LogLevel level = response.status == 503 && !is_first_refusal() ? LogLevel::debug : level_of(response.status);
     if (!services_.log.enabled(level)) return;
     const Request& request = pending.request;
     const TracedScope scope(request.trace);

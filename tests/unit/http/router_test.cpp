@@ -396,6 +396,15 @@ TEST_F(RouterTest, only_looks_at_the_limit_of_logins) {
     EXPECT_EQ(header_of(refused, "Retry-After"), "450");
 }
 
+TEST_F(RouterTest, counts_logins_as_requests_of_their_address_too) {
+    edge.api_limit = {2, Milliseconds{60'000}};
+    edge.auth_address_limit = {9, Milliseconds{900'000}};
+    for (int i = 0; i < 2; ++i) EXPECT_EQ(header_of(ask(Method::post, "/api/login"), "RateLimit"), "\"auth\";r=9;t=3");
+    const Response refused = ask(Method::post, "/api/login");
+    EXPECT_EQ(refused.status, 429);
+    EXPECT_EQ(header_of(refused, "RateLimit"), "\"api\";r=0;t=3");
+}
+
 TEST_F(RouterTest, says_nothing_of_limits_that_are_off) {
     edge.api_limit = {};
     EXPECT_FALSE(header_of(ask(Method::get, "/api/items"), "RateLimit"));
@@ -448,6 +457,8 @@ TEST_F(RouterTest, admits_configured_origins_exactly) {
                                    {{"Origin", "https://shop.example"}, {"Access-Control-Request-Method", "POST"}});
     EXPECT_EQ(preflight.status, 204);
     EXPECT_EQ(header_of(preflight, "Access-Control-Allow-Methods"), "GET, HEAD, POST, OPTIONS");
+    EXPECT_EQ(header_of(preflight, "Access-Control-Allow-Headers"),
+              "Authorization, Content-Type, Idempotency-Key, X-Request-Id, traceparent");
     EXPECT_EQ(header_of(preflight, "Access-Control-Allow-Credentials"), "true");
     const Response foreign = ask(Method::options, "/api/items", {},
                                  {{"Origin", "https://evil.example"}, {"Access-Control-Request-Method", "POST"}});
@@ -489,6 +500,20 @@ TEST_F(RouterTest, logs_who_was_kept_out) {
         EXPECT_EQ(logged.fields["address"], "127.0.0.1") << path;
     }
     EXPECT_FALSE(log.mentions(customer));
+}
+
+TEST_F(RouterTest, writes_one_warning_a_second_however_many_it_refuses) {
+    const auto refuse = [&] {
+        OwnedRequest request(Method::post, "/api/write");
+        auto outcome = router_->handle(request.get());
+        (void)std::get<Deferred>(outcome).refuse(Error{ErrorCode::overloaded, "Full."});
+        return log.events_named("request").back().level;
+    };
+    router();
+    EXPECT_EQ(refuse(), LogLevel::warn);
+    EXPECT_EQ(refuse(), LogLevel::debug);
+    clock.advance(Milliseconds{1'000});
+    EXPECT_EQ(refuse(), LogLevel::warn);
 }
 
 TEST_F(RouterTest, refuses_rows_that_exclude_each_other) {
