@@ -29,7 +29,7 @@ public:
 
     [[nodiscard]] const ClaimedWork& work() const { return work_; }
 
-    bool finish(TryOutcome outcome, std::string reason) {
+    bool finish(TryOutcome outcome, std::string reason, bool of_this_item = false) {
         std::move_only_function<void(FinishedTry)> done;
         {
             const std::lock_guard lock(mutex_);
@@ -37,7 +37,7 @@ public:
             finished_ = true;
             done = std::move(done_);
         }
-        done({work_, outcome, std::move(reason)});
+        done({work_, outcome, std::move(reason), of_this_item});
         return true;
     }
 
@@ -269,7 +269,7 @@ Processing::Processing(WorkPolicy policy, Store& store, Fulfilment& fulfilment, 
       signal_(signal) {}
 
 std::size_t Processing::in_flight_max(WorkKind kind) const {
-    return kind == WorkKind::process_order ? fulfilment_.in_flight_max() : mailer_.in_flight_max();
+    return kind == WorkKind::process_order ? fulfilment_.in_flight_max() : share_places(mailer_.in_flight_max()).orders;
 }
 
 void Processing::begin(ClaimedWork work, std::move_only_function<void(FinishedTry)> done) {
@@ -286,10 +286,10 @@ void Processing::begin(ClaimedWork work, std::move_only_function<void(FinishedTr
                 current->finish(to_try_outcome(result.outcome), std::move(result.reason));
             });
         } else {
-            mailer_.send(renderer_.render(current->work().order, current->work().mail_to),
-                         [current](MailResult result) {
-                             current->finish(to_try_outcome(result.outcome), std::move(result.reason));
-                         });
+            mailer_.send(
+                renderer_.render(current->work().order, current->work().mail_to), [current](MailResult result) {
+                    current->finish(to_try_outcome(result.outcome), std::move(result.reason), result.of_this_mail);
+                });
         }
     } catch (const std::exception& problem) {
         metrics_.work_crashes.Increment();

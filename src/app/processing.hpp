@@ -26,6 +26,7 @@ struct FinishedTry {
     ClaimedWork work;
     TryOutcome outcome = TryOutcome::no_answer;
     std::string reason;
+    bool of_this_item = false;  // it tells nothing about the service or the carrier
 };
 
 // What became of the tries that were to be written; those in neither list are not ours any more.

@@ -207,7 +207,7 @@ const std::vector<Setting> embedded{
     {"mail-keep", "30d", "TIME", "how long files in the mail folder are kept", S::mail,
      [](Config& c, Text t) { return store_positive(t, c.mail_keep); }},
     {"mail-in-flight-max", "4096", "N", "mails under way at once", S::mail,
-     [](Config& c, Text t) { return store_integer(t, 1, 8'192, c.mail_in_flight_max); }},
+     [](Config& c, Text t) { return store_integer(t, 2, 8'192, c.mail_in_flight_max); }},
 
     {"fulfilment-url", "", "URL", "your service that accepts or refuses an order; unset: every order is accepted", S::fulfilment, read_fulfilment_url, {}, true},
     {"fulfilment-secret", "", "SECRET", "signs the calls; at least 16 characters", S::fulfilment,

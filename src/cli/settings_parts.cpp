@@ -34,7 +34,7 @@ Result<void> read_mail_rate(Config& config, std::string_view text) {
 }
 
 Result<void> read_carrier_in_flight(Config& config, std::string_view text) {
-    const auto mails = parse_integer(text, 1, 256);
+    const auto mails = parse_integer(text, 2, 256);
     if (!mails) return fail(mails.error());
     config.ses.in_flight_max = static_cast<std::size_t>(*mails);
     config.smtp.in_flight_max = static_cast<std::size_t>(*mails);

@@ -1,6 +1,7 @@
 // Carries one rendered mail to the world.
 #pragma once
 
+#include <algorithm>
 #include <cstddef>
 #include <functional>
 #include <string>
@@ -23,7 +24,8 @@ enum class MailOutcome { sent, refused, no_answer };
 
 struct MailResult {
     MailOutcome outcome = MailOutcome::no_answer;
-    std::string reason;  // one sentence when not sent
+    std::string reason;         // one sentence when not sent
+    bool of_this_mail = false;  // it tells nothing about the carrier
 };
 
 // Thread-safe. A mail whose result was `sent` is durable with its carrier.
@@ -38,5 +40,17 @@ public:
     // How many mails may be under way at once.
     [[nodiscard]] virtual std::size_t in_flight_max() const = 0;
 };
+
+// Who may take how many of a mailer's places, so that a backlog of orders' mails keeps no reset waiting.
+struct MailPlaces {
+    std::size_t orders = 0;
+    std::size_t resets = 0;
+};
+inline constexpr std::size_t reset_places_max = 16;
+
+[[nodiscard]] constexpr MailPlaces share_places(std::size_t in_flight_max) {
+    const std::size_t resets = std::clamp<std::size_t>(in_flight_max / 8, 1, reset_places_max);
+    return {std::max<std::size_t>(in_flight_max, resets + 1) - resets, resets};
+}
 
 }  // namespace waybill

@@ -4,6 +4,7 @@
 #include <exception>
 #include <mutex>
 #include <string>
+#include <unordered_map>
 #include <utility>
 #include <vector>
 
@@ -34,39 +35,45 @@ public:
 
     void step() {
         if (!settle()) return;
-        const std::size_t places_max = std::min(options_.in_flight_max, mailer_.in_flight_max());
+        const std::size_t places_max = share_places(mailer_.in_flight_max()).resets;
         const std::size_t held = in_flight();
         if (held >= places_max) return;
         const Result<std::vector<ResetMail>> claimed = store_.claim_reset_mails(places_max - held, options_.lease);
         if (!claimed) return;  // away: the next round asks again
-        for (const ResetMail& reset : *claimed) send(reset);
+        for (const ResetMail& reset : *claimed) {
+            if (take_place(reset)) send(reset);
+        }
     }
 
 private:
     std::size_t in_flight() {
         const std::lock_guard lock(mutex_);
-        return in_flight_;
+        return leased_until_.size();
+    }
+
+    // False when the mail is still under way from a claim that has ended: it goes on under this one.
+    bool take_place(const ResetMail& reset) {
+        const std::lock_guard lock(mutex_);
+        return leased_until_.insert_or_assign(reset.id, reset.leased_until).second;
     }
 
     void send(const ResetMail& reset) {
-        {
-            const std::lock_guard lock(mutex_);
-            ++in_flight_;
-        }
         try {
             mailer_.send(renderer_.render(reset, tokens_.make(reset.id)),
-                         [self = shared_from_this(), reset](MailResult result) { self->finish(reset, result); });
+                         [self = shared_from_this(), id = reset.id](MailResult result) { self->finish(id, result); });
         } catch (const std::exception& problem) {
-            finish(reset, {MailOutcome::refused, problem.what()});
+            finish(reset.id, {MailOutcome::refused, problem.what()});
         }
     }
 
     // Any thread.
-    void finish(const ResetMail& reset, const MailResult& result) {
-        ResetMailSettlement settlement{reset.id, reset.leased_until};
-        if (result.outcome == MailOutcome::no_answer) settlement.again_after = options_.again_after;
+    void finish(const ResetId& id, const MailResult& result) {
         const std::lock_guard lock(mutex_);
-        --in_flight_;
+        const auto held = leased_until_.find(id);
+        if (held == leased_until_.end()) return;  // a carrier that throws after it has answered
+        ResetMailSettlement settlement{id, held->second};
+        if (result.outcome == MailOutcome::no_answer) settlement.again_after = options_.again_after;
+        leased_until_.erase(held);
         ended_.push_back({std::move(settlement), result});
     }
 
@@ -111,7 +118,7 @@ private:
     Metrics& metrics_;
 
     std::mutex mutex_;
-    std::size_t in_flight_ = 0;
+    std::unordered_map<ResetId, TimePoint> leased_until_;  // of those under way
     std::vector<Ended> ended_;
 };
 

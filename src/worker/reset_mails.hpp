@@ -15,8 +15,7 @@
 namespace waybill::worker {
 
 struct ResetMailOptions {
-    std::size_t in_flight_max = 16;
-    Milliseconds lease{60'000};  // longer than any carrier takes
+    Milliseconds lease{60'000};  // of another process' claim; one's own goes on while the mail is under way
     Milliseconds again_after{5'000};
 };
 

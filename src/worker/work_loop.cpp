@@ -144,7 +144,7 @@ private:
         if (held == held_.end()) return;
         const auto took = std::chrono::duration<double>(clock_.steady_now() - held->second.began);
         metrics_.work_try_seconds(kind_).Observe(took.count());
-        if (ended.outcome == TryOutcome::no_answer) unanswered_ = true;
+        if (ended.outcome == TryOutcome::no_answer && !ended.of_this_item) unanswered_ = true;
         if (ended.outcome == TryOutcome::done || ended.outcome == TryOutcome::refused) unanswered_ = false;
     }
 

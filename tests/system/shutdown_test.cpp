@@ -24,7 +24,7 @@ void expect_sentence(const std::string& err) {
     EXPECT_TRUE(err.ends_with(".\n")) << err;
 }
 
-TEST(Shutdown, under_load_ends_with_0_within_10_s_and_loses_nothing) {
+TEST(Shutdown, under_load_ends_with_0_in_time_and_loses_nothing) {
     Shop shop;
     const Customer customer = shop.register_customer();
     std::mutex mutex;
@@ -49,7 +49,8 @@ TEST(Shutdown, under_load_ends_with_0_within_10_s_and_loses_nothing) {
     ASSERT_TRUE(eventually([&] { return count >= 50; }));
     const auto began = std::chrono::steady_clock::now();
     shop.signal(SIGTERM);
-    EXPECT_EQ(shop.wait_for_exit(10'000), 0) << shop.log();
+    EXPECT_EQ(shop.wait_for_exit(), 0) << shop.log();
+    EXPECT_EQ(shop.log().find("still busy"), std::string::npos) << shop.log();
     const auto took = std::chrono::steady_clock::now() - began;
     threads.clear();
     std::printf("stopped %ld ms after SIGTERM, with %d orders acknowledged\n",
@@ -77,7 +78,7 @@ TEST(Shutdown, a_request_that_was_begun_is_answered) {
 }
 
 TEST(Shutdown, a_delay_serves_on_with_readyz_at_503) {
-    Shop shop({"--shutdown-delay", "2s"});
+    Shop shop({"--shutdown-delay", "6s"});
     const Customer customer = shop.register_customer();
     EXPECT_EQ(shop.client().get("/readyz").status, 200);
     shop.signal(SIGTERM);
@@ -91,7 +92,7 @@ TEST(Shutdown, a_delay_serves_on_with_readyz_at_503) {
     EXPECT_EQ(shop.client().get("/livez").status, 200);
     const Answer placed = shop.client().post(orders, demo_order, customer.auth());
     EXPECT_EQ(placed.status, 201) << placed.body;
-    EXPECT_EQ(shop.wait_for_exit(10'000), 0);
+    EXPECT_EQ(shop.wait_for_exit(), 0);
 }
 
 TEST(Shutdown, has_10_s_after_its_delay_however_long_that_is) {

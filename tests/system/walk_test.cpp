@@ -9,8 +9,9 @@
 namespace waybill::system_test {
 namespace {
 
-// Generous beside what it takes, and far below what a loop that polls would need for several steps.
-constexpr int soon_ms = 5'000;
+// Generous beside what it takes, and far below what a loop that polls would need.
+constexpr int soon_ms = 20'000;
+const std::vector<std::string> hardly_polls{"--work-poll-every", "60s"};
 
 long ms_since(std::chrono::steady_clock::time_point start) {
     return static_cast<long>(
@@ -18,7 +19,7 @@ long ms_since(std::chrono::steady_clock::time_point start) {
 }
 
 TEST(Walk, an_order_is_priced_processed_and_mailed) {
-    Shop shop;
+    Shop shop(hardly_polls);
     const Customer customer = shop.register_customer("example@gmail.com");
     HttpClient http = shop.client();
     const Answer placed = http.post("/api/v1/orders", demo_order, customer.auth());

@@ -180,7 +180,7 @@ private:
             if (!mail) continue;
             curl_multi_remove_handle(multi_.get(), mail->transfer->easy());
             MailResult result = read_result(*mail->transfer, code);
-            note(*mail->transfer, result);
+            note(result);
             end(*mail, std::move(result));
         }
     }
@@ -218,12 +218,10 @@ private:
         mail.done(std::move(result));
     }
 
-    // Once for each outage. A recipient that is put off says nothing about the server.
-    void note(const Transfer& transfer, const MailResult& result) {
-        const SmtpStage stage = transfer.conversation().stage;
-        const bool about_one = stage == SmtpStage::recipient || stage == SmtpStage::content;
+    // Once for each outage.
+    void note(const MailResult& result) {
         const bool away = result.outcome == MailOutcome::no_answer;
-        if ((away && about_one) || std::exchange(away_, away) == away) return;
+        if ((away && result.of_this_mail) || std::exchange(away_, away) == away) return;
         if (away) {
             log_.write(LogLevel::warn, "mail-server-away", {{"server", address_.name()}, {"error", result.reason}});
         } else {

@@ -16,6 +16,9 @@ bool is_permanent(long status) { return status >= 500 && status < 600 && !asks_f
 // RFC 5321, 4.2.3: the mail is larger than the server takes.
 constexpr long status_too_large = 552;
 
+// A recipient that is put off, or a text, says nothing about the server.
+bool is_about_one(SmtpStage stage) { return stage == SmtpStage::recipient || stage == SmtpStage::content; }
+
 bool is_about_the_mail(SmtpStage stage, long status) {
     switch (stage) {
         case SmtpStage::opening:
@@ -62,7 +65,8 @@ MailResult verdict_of(const Conversation& conversation, long status, std::string
     const bool refused = is_permanent(status) && is_about_the_mail(conversation.stage, status);
     return {refused ? MailOutcome::refused : MailOutcome::no_answer,
             (refused ? "The mail server refused the mail: " : "The mail server did not take the mail: ") +
-                conversation.last_reply};
+                conversation.last_reply,
+            is_about_one(conversation.stage)};
 }
 
 bool is_mail_address(std::string_view address) { return normalize_email(address).has_value(); }

@@ -211,7 +211,7 @@ TEST_F(AwsSqs, NonsenseIsNoAnswer) {
 
 TEST_F(AwsSqs, AFrozenServiceCostsNoMoreThanItsDeadline) {
     SqsOptions options = world_.sqs();
-    options.call.timeout = Milliseconds{100};
+    options.call.timeout = Milliseconds{1'000};
     options.call.attempts_max = 2;
     const auto queue = open(options);
     world_.doubles.fault("sqs", "hold", "\"times\":-1");

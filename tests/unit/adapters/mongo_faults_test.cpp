@@ -178,7 +178,7 @@ TEST_F(MongoFaults, what_nobody_may_do_is_unavailable_at_once) {
 
 TEST_F(MongoFaults, a_server_that_is_gone_is_unavailable_and_comes_back) {
     auto quick = options();
-    quick.server_selection_timeout = Milliseconds{50};
+    quick.server_selection_timeout = Milliseconds{500};
     quick.request_deadline = Milliseconds{100};
     store = open(quick);
     server.stop();
@@ -193,7 +193,7 @@ TEST_F(MongoFaults, a_server_that_is_gone_is_unavailable_and_comes_back) {
 
 TEST_F(MongoFaults, a_server_that_does_not_answer_the_commit_leaves_it_unknown) {
     auto quick = options();
-    quick.socket_timeout = Milliseconds{100};
+    quick.socket_timeout = Milliseconds{1'000};
     quick.request_deadline = Milliseconds{20};
     store = open(quick);
     next("commitTransaction", Action::freeze_before, 0, {}, 1'000);
@@ -205,7 +205,7 @@ TEST_F(MongoFaults, a_server_that_does_not_answer_the_commit_leaves_it_unknown) 
 
 TEST_F(MongoFaults, a_server_that_dies_in_the_commit_leaves_it_unknown) {
     auto quick = options();
-    quick.server_selection_timeout = Milliseconds{50};
+    quick.server_selection_timeout = Milliseconds{500};
     quick.request_deadline = Milliseconds{20};
     store = open(quick);
     next("commitTransaction", Action::freeze_after);

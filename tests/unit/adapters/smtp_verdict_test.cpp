@@ -62,6 +62,18 @@ TEST(SmtpVerdict, an_end_without_a_refusal_is_no_answer_whatever_was_said_before
     }
 }
 
+TEST(SmtpVerdict, what_is_said_of_one_mail_is_not_said_of_the_server) {
+    const auto stage_of = [](std::initializer_list<std::string_view> commands) {
+        Conversation conversation;
+        for (const std::string_view command : commands) conversation.note_command(command);
+        return conversation;
+    };
+    EXPECT_TRUE(verdict_of(stage_of({"MAIL FROM:<a>\r\n", "RCPT TO:<b>\r\n"}), 452, "").of_this_mail);
+    EXPECT_TRUE(verdict_of(stage_of({"RCPT TO:<b>\r\n", "DATA\r\n"}), 451, "").of_this_mail);
+    EXPECT_FALSE(verdict_of(stage_of({"MAIL FROM:<a>\r\n"}), 452, "").of_this_mail);
+    EXPECT_FALSE(verdict_of(stage_of({"RCPT TO:<b>\r\n"}), 0, "It closed.").of_this_mail);
+}
+
 TEST(SmtpVerdict, a_server_that_wants_a_login_says_nothing_about_the_recipient) {
     for (const long status : {530L, 534L, 535L, 538L}) {
         EXPECT_EQ(verdict_of(after({"RCPT TO:<d@e.f>\r\n"}), status, "").outcome, MailOutcome::no_answer) << status;

@@ -30,7 +30,7 @@ FinishedTry try_one(WorkWorld& world, ClaimedWork work) {
 TEST(Processing, has_the_places_of_its_adapters) {
     WorkWorld world({}, 7);
     EXPECT_EQ(world.processing.in_flight_max(orders), 7u);
-    EXPECT_EQ(world.processing.in_flight_max(mails), 7u);
+    EXPECT_EQ(world.processing.in_flight_max(mails), share_places(7).orders);
 }
 
 TEST(Processing, hands_an_order_to_fulfilment_and_a_mail_to_the_mailer) {

@@ -101,17 +101,37 @@ TEST_F(ResetMailsTest, writes_what_became_of_a_mail_when_the_store_is_back) {
     EXPECT_EQ(mailer.mails().size(), 1U);
 }
 
-TEST_F(ResetMailsTest, keeps_no_more_under_way_than_there_are_places) {
-    ResetMails few{{.in_flight_max = 2}, store, mailer, renderer, tokens, log, metrics};
+TEST_F(ResetMailsTest, a_mail_that_is_under_way_for_longer_than_its_claim_is_not_sent_twice) {
+    mailer.hold();
+    open("r-1");
+    mails.step();
+    clock.advance(Milliseconds{90'000});
+    mails.step();
+    EXPECT_EQ(mailer.held(), 1U);
+    mailer.release_all();
+    clock.advance(Milliseconds{90'000});
+    for (int round = 0; round < 2; ++round) mails.step();
+    EXPECT_EQ(mailer.mails().size(), 1U) << "it was settled under the claim that held then";
+}
+
+TEST_F(ResetMailsTest, keeps_no_more_under_way_than_its_share_of_the_places) {
+    ASSERT_EQ(share_places(mailer.in_flight_max()).resets, 2U);
     mailer.hold();
     for (const char* id : {"r-1", "r-2", "r-3"}) open(id);
-    few.step();
-    few.step();
+    mails.step();
+    mails.step();
     EXPECT_EQ(mailer.held(), 2U);
     EXPECT_TRUE(mailer.release_one());
-    few.step();
+    mails.step();
     EXPECT_EQ(mailer.mails().size(), 3U);
     mailer.release_all();
+}
+
+TEST(MailPlaces, leave_some_for_resets_and_most_for_orders) {
+    for (const auto& [all, resets] : {std::pair{2U, 1U}, {16U, 2U}, {4'096U, 16U}}) {
+        EXPECT_EQ(share_places(all).resets, resets);
+        EXPECT_EQ(share_places(all).orders + share_places(all).resets, all);
+    }
 }
 
 TEST_F(ResetMailsTest, no_token_is_logged_even_if_the_carrier_quotes_it) {

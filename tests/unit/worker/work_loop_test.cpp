@@ -59,6 +59,23 @@ TEST(WorkLoop, brings_an_order_to_processed_and_its_mail_to_the_customer) {
     EXPECT_EQ(world.metrics.work_in_flight.total(), 0);
 }
 
+TEST(WorkLoop, a_mail_that_only_its_recipient_puts_off_says_nothing_about_the_carrier) {
+    WorkWorld world;
+    WorkLoop order_loop = make_loop(world, orders);
+    WorkLoop loop = make_loop(world, mails);
+    world.place("o-1");
+    settle_down(order_loop);
+    world.mailer.answer_next({MailOutcome::no_answer, "452 Mailbox full.", true});
+    settle_down(loop);
+    ASSERT_EQ(world.metrics.work_tries(mails, TryOutcome::no_answer).Value(), 1);
+    EXPECT_FALSE(loop.is_unanswered());
+}
+
+TEST(WorkLoop, leaves_places_of_the_mailer_to_resets) {
+    WorkWorld world;
+    EXPECT_EQ(world.processing.in_flight_max(mails), share_places(world.mailer.in_flight_max()).orders);
+}
+
 TEST(WorkLoop, counts_and_times_each_try_and_says_whether_it_was_answered) {
     WorkWorld world;
     WorkLoop loop = make_loop(world, orders);
