@@ -109,17 +109,9 @@ def await_line(process, expected):
         sys.exit(f"the server says {line!r} instead of {expected!r}; exit status {process.poll()}")
 
 
-def walk_through(source, folder, shop="http://127.0.0.1:8080"):
-    """Pastes the README's walk in a folder that shows the shop's `data`, but waits for the mail instead of a second;
-    returns the order's id."""
-    walk = readme_walk.walk_of(source)
-    waiting = walk.replace("sleep 1\n", "until ls data/mail/*/$order-processed.eml >&2; do sleep 0.1; done 2>/dev/null\n")
-    check(waiting != walk, "the walk does not wait a second for the mail any more")
-    result = readme_walk.paste(waiting.replace("http://127.0.0.1:8080", shop), folder)
-    problem = readme_walk.problem_of(result)
-    if problem:
-        sys.exit(f"{result.stdout}\n{result.stderr}\n{problem}")
-    return readme_walk.order_of(result)
+def walk_through(source, folder, shop=readme_walk.ADDRESS):
+    """Pastes the README's walk in a folder that shows the shop's `data`; returns the order's id."""
+    return readme_walk.walk(source, folder, shop)[1]
 
 
 def check(holds, sentence):
