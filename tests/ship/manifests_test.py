@@ -2,6 +2,7 @@
 
     manifests_test.py ROOT BINARY NODE
 """
+import ipaddress
 import json
 import re
 import shlex
@@ -108,6 +109,12 @@ def environment_of(template, maps):
     return values | {entry["name"]: entry["value"] for entry in container.get("env", [])}
 
 
+def check_proxies(name, settings):
+    """A whole private network is many pods that could claim any address; which pods are the ingress, only its operator knows."""
+    for entry in settings["WAYBILL_TRUSTED_PROXIES"].split(","):
+        check(ipaddress.ip_network(entry).num_addresses <= 65536, f"{name} believes all of {entry}")
+
+
 def check_overlay(source, node, binary, overlay):
     objects = objects_of(source, overlay)
     check_schemas(source, node, objects, overlay)
@@ -118,6 +125,7 @@ def check_overlay(source, node, binary, overlay):
         check_restricted(name, template["spec"])
         environment = environment_of(template, maps)
         check_pod(name, template["spec"], environment)
+        check_proxies(name, environment)
         names |= environment.keys()
         if overlay == "embedded":
             environment = {key: value for key, value in environment.items() if key not in SECRETS}
