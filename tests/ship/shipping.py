@@ -98,9 +98,10 @@ def start_in_root(root, command, environment, user, folder, **options):
     return subprocess.Popen(command, env=environment, preexec_fn=become, text=True, **options)
 
 
-def run_in_root(root, command, environment, user, folder):
-    process = start_in_root(root, command, environment, user, folder, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
-    return process.communicate(timeout=DEADLINE_S)[0], process.returncode
+def run_in_root(root, command, environment, user, folder, typed=""):
+    process = start_in_root(root, command, environment, user, folder, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+                            stderr=subprocess.STDOUT)
+    return process.communicate(typed, timeout=DEADLINE_S)[0], process.returncode
 
 
 def await_line(process, expected):
