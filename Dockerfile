@@ -1,12 +1,16 @@
 # The image holds the stripped program and its shared libraries, and nothing else:
 #   docker build -t waybill .
 #   docker run --read-only -p 8080:8080 -v waybill:/data waybill
-ARG DEBIAN=debian:12.11-slim
+
+# Debian 12, not one of its points: what is compiled against and shipped comes from its archive either way, at the
+# versions of the day of the build (they are named in /var/lib/dpkg/status.d), and a pinned point would hold back fixes.
+ARG DEBIAN=debian:12-slim
 
 FROM ${DEBIAN} AS build
 WORKDIR /source
 COPY script/bootstrap script/bootstrap
-RUN apt-get update -q && apt-get install -y -q --no-install-recommends ca-certificates && script/bootstrap --packages release
+RUN apt-get update -q && apt-get upgrade -y -q && apt-get install -y -q --no-install-recommends ca-certificates && \
+    script/bootstrap --packages release
 COPY . .
 RUN script/bootstrap release
 RUN deploy/docker/image_root build/release/waybill /image

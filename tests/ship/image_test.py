@@ -61,6 +61,8 @@ def check_build_stage(source, stage, context):
     """The build stage's sources suffice: its build can be planned to the last file."""
     check(any("script/bootstrap --packages release" in text for text in texts(stage, "RUN")), "no packages are installed")
     check(any(text == "script/bootstrap release" for text in texts(stage, "RUN")), "nothing is built")
+    # The image's libraries are those of the base, where no package that is installed asks for newer ones.
+    check(any("apt-get upgrade -y" in text for text in texts(stage, "RUN")), "the base's own packages are not upgraded")
     copy_context(source, context)
     run("cmake", "--preset", "release", cwd=context)
     run("ninja", "-n", "-C", "build/release", "waybill", cwd=context)
@@ -122,12 +124,29 @@ class Container:
         os.chown(volume, owner.st_uid, owner.st_gid)
         run("mount", "--bind", volume, image / data.lstrip("/"))
 
-    def exec(self, command):
-        return shipping.run_in_root(self.image, command, self.environment, self.user, self.folder)
+    def exec(self, command, typed=""):
+        return shipping.run_in_root(self.image, command, self.environment, self.user, self.folder, typed)
+
+    def waybill(self, *words, typed=""):
+        return self.exec(["/usr/bin/waybill", *words], typed)
 
     def start(self, environment, log):
         return shipping.start_in_root(self.image, self.command, self.environment | environment, self.user, self.folder,
                                       stdout=subprocess.PIPE, stderr=log)
+
+
+BACKUP = "/data/waybill.backup"  # the volume is the one place that can be written
+
+
+def check_beside(container):
+    """What an operator runs beside the server."""
+    said, status = container.waybill("user", "create", "--email", "you@shop.example", "--admin", typed="some password\n")
+    check(status == 0 and "created admin" in said, f"no administrator can be made: {said}")
+    for _ in range(2):
+        said, status = container.waybill("backup", BACKUP, "--force")
+        check(status == 0 and "users           2" in said, f"no backup into the volume: {said}")
+    said, status = container.waybill("restore", BACKUP)
+    check(status == 1 and "stop it" in said, f"a restore beside the server: {said}")
 
 
 def main():
@@ -154,8 +173,11 @@ def main():
     check(status == 0, f"not healthy: {said}")
     (desk / "data").symlink_to(volume)
     shipping.walk_through(source, desk)
+    check_beside(container)
     server.send_signal(container.stop)
     check(server.wait(shipping.DEADLINE_S) == 0, f"the server ended with {server.returncode}")
+    said, status = container.waybill("restore", BACKUP)
+    check(status == 0 and "orders          1" in said, f"no restore from the volume: {said}")
     log.seek(0)
     events = [json.loads(line)["event"] for line in log]  # every line is a log line, whatever library wrote it
     check(events[-1] == "stopped", f"the log ends with {events}")

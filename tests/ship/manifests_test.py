@@ -2,6 +2,7 @@
 
     manifests_test.py ROOT BINARY NODE
 """
+import ipaddress
 import json
 import re
 import shlex
@@ -15,6 +16,7 @@ import image_test
 from shipping import check, run
 
 OVERLAYS = ("embedded", "production")
+BY_HAND = ("desk", "restore")  # pods of deploy/kubernetes/embedded that an operator makes for a while
 DRAIN_MAX_S = 10  # what SIGTERM promises, after --shutdown-delay
 # Read by libraries, not by Waybill.
 OF_LIBRARIES = {"SSL_CERT_FILE", "MONGOC_DISABLE_SHM"}
@@ -108,6 +110,12 @@ def environment_of(template, maps):
     return values | {entry["name"]: entry["value"] for entry in container.get("env", [])}
 
 
+def check_proxies(name, settings):
+    """A whole private network is many pods that could claim any address; which pods are the ingress, only its operator knows."""
+    for entry in settings["WAYBILL_TRUSTED_PROXIES"].split(","):
+        check(ipaddress.ip_network(entry).num_addresses <= 65536, f"{name} believes all of {entry}")
+
+
 def check_overlay(source, node, binary, overlay):
     objects = objects_of(source, overlay)
     check_schemas(source, node, objects, overlay)
@@ -118,12 +126,35 @@ def check_overlay(source, node, binary, overlay):
         check_restricted(name, template["spec"])
         environment = environment_of(template, maps)
         check_pod(name, template["spec"], environment)
+        check_proxies(name, environment)
         names |= environment.keys()
         if overlay == "embedded":
             environment = {key: value for key, value in environment.items() if key not in SECRETS}
         run(binary, "config", env=environment, cwd="/")  # every value can be read, and they agree
     return {"Namespace", "Service", "Ingress", "NetworkPolicy", "ServiceMonitor", "ConfigMap"} - {
         thing["kind"] for thing in objects}, names
+
+
+def check_by_hand(source, node, binary):
+    """They see the shop's volume as the shop does, and never take its customers."""
+    objects = objects_of(source, "embedded")
+    (shop, template), = pods_of(objects)
+    container = template["spec"]["containers"][0]
+    claim = f"{shop['spec']['volumeClaimTemplates'][0]['metadata']['name']}-{shop['metadata']['name']}-0"
+    check(shop["spec"]["replicas"] == 1, "there is more than one volume")
+    for name in BY_HAND:
+        pod = yaml.safe_load((source / f"deploy/kubernetes/embedded/{name}.yaml").read_text())
+        check_schemas(source, node, [pod], name)
+        check_restricted(name, pod["spec"])
+        own = pod["spec"]["containers"][0]
+        check(pod["metadata"]["namespace"] == shop["metadata"]["namespace"], f"{name} is in another namespace")
+        check(pod["metadata"]["labels"]["app.kubernetes.io/name"] != "waybill", f"the service takes {name} for the shop")
+        check(pod["spec"]["volumes"][0]["persistentVolumeClaim"]["claimName"] == claim, f"{name} has another volume than {claim}")
+        check(own["volumeMounts"] == container["volumeMounts"], f"{name} sees the volume elsewhere")
+        check(pod["spec"]["securityContext"] == template["spec"]["securityContext"], f"{name} is another user than the shop")
+        if name == "restore":
+            check(own["image"] == container["image"], f"{name} is another version than the shop")
+            run(binary, own["args"][0], "--help")
 
 
 def known_names(binary):
@@ -159,6 +190,7 @@ def main():
         missing, names = check_overlay(source, node, binary, overlay)
         check(not missing, f"{overlay} has no {missing}")
         check(names <= known, f"{overlay} sets what nobody reads: {names - known}")
+    check_by_hand(source, node, binary)
     # Comments of manifests speak of the variable that is kept out.
     unknown = [(file, name) for file, name in named_elsewhere(source) if name not in known | {"WAYBILL_PORT"}]
     check(not unknown, f"nobody reads {unknown}")

@@ -54,6 +54,16 @@ def check_proxy(text, folder):
     run(nginx, "-t", "-p", folder, "-c", conf)
 
 
+def check_caddyfile(text):
+    """What Caddy asks of a block, and what is asked of a proxy: Caddy itself is not among the tools."""
+    snippet = re.search(r"```caddyfile\n(.*?)```", text, re.S)
+    check(snippet, "OPERATIONS.md shows no Caddyfile")
+    lines = [line.strip() for line in snippet.group(1).splitlines()]
+    check(not any("{" in line[:-1] or ("}" in line and line != "}") for line in lines),
+          f"an opening brace ends its line, a closing one has its own: {lines}")
+    check("respond /metrics 404" in lines, "Caddy shows the metrics to everybody")
+
+
 def check_alerts(source, text):
     """Each alert leads to its heading here, and each heading of an alert to an alert."""
     alerts = set()
@@ -76,6 +86,7 @@ def main():
     check_links(document, text)
     check_commands(text, binary)
     check_proxy(text, folder)
+    check_caddyfile(text)
     check_alerts(source, text)
     print("OPERATIONS.md speaks of what there is")
 

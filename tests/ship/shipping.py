@@ -98,9 +98,10 @@ def start_in_root(root, command, environment, user, folder, **options):
     return subprocess.Popen(command, env=environment, preexec_fn=become, text=True, **options)
 
 
-def run_in_root(root, command, environment, user, folder):
-    process = start_in_root(root, command, environment, user, folder, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
-    return process.communicate(timeout=DEADLINE_S)[0], process.returncode
+def run_in_root(root, command, environment, user, folder, typed=""):
+    process = start_in_root(root, command, environment, user, folder, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+                            stderr=subprocess.STDOUT)
+    return process.communicate(typed, timeout=DEADLINE_S)[0], process.returncode
 
 
 def await_line(process, expected):
@@ -109,17 +110,9 @@ def await_line(process, expected):
         sys.exit(f"the server says {line!r} instead of {expected!r}; exit status {process.poll()}")
 
 
-def walk_through(source, folder, shop="http://127.0.0.1:8080"):
-    """Pastes the README's walk in a folder that shows the shop's `data`, but waits for the mail instead of a second;
-    returns the order's id."""
-    walk = readme_walk.walk_of(source)
-    waiting = walk.replace("sleep 1\n", "until ls data/mail/*/$order-processed.eml >&2; do sleep 0.1; done 2>/dev/null\n")
-    check(waiting != walk, "the walk does not wait a second for the mail any more")
-    result = readme_walk.paste(waiting.replace("http://127.0.0.1:8080", shop), folder)
-    problem = readme_walk.problem_of(result)
-    if problem:
-        sys.exit(f"{result.stdout}\n{result.stderr}\n{problem}")
-    return readme_walk.order_of(result)
+def walk_through(source, folder, shop=readme_walk.ADDRESS):
+    """Pastes the README's walk in a folder that shows the shop's `data`; returns the order's id."""
+    return readme_walk.walk(source, folder, shop)[1]
 
 
 def check(holds, sentence):

@@ -34,8 +34,19 @@ class SecretScan(unittest.TestCase):
         for line in ("serving url=http://127.0.0.1:1", "request_id=0193d1c8000070008000000000000001", "hush-hush-hush"):
             self.assertEqual(self.scan(line), 0, line)
 
-    def test_nothing_to_scan_is_a_failure(self):
+    def test_logs_without_secrets_and_secrets_without_logs_are_a_failure(self):
         self.assertEqual(self.scan("serving", secrets=()), 1)
+        with tempfile.TemporaryDirectory() as folder:
+            (Path(folder) / "1.secrets").write_text(TOKEN + "\n")
+            self.assertEqual(secret_scan.scan(Path(folder)), 1)
+
+    def test_without_a_test_that_logs_there_is_nothing_to_say(self):
+        with tempfile.TemporaryDirectory() as folder:
+            self.assertEqual(secret_scan.scan(Path(folder)), 77)
+
+    def test_the_whole_suite_cannot_have_logged_nothing(self):
+        with tempfile.TemporaryDirectory() as folder:
+            self.assertEqual(secret_scan.scan(Path(folder), whole_suite=True), 1)
 
 
 if __name__ == "__main__":
