@@ -1,20 +1,17 @@
 #include "app/mail_renderer.hpp"
 
-#include <kainjow/mustache.hpp>
-
 #include <algorithm>
 #include <array>
 #include <atomic>
 #include <chrono>
 #include <stdexcept>
 
+#include "app/mail_template.hpp"
 #include "app/mime.hpp"
 
 namespace waybill {
 
 namespace {
-
-namespace mustache = kainjow::mustache;
 
 // RFC 2046, 5.1.1 allows 70 characters.
 constexpr std::size_t boundary_identity_max = 60;
@@ -28,31 +25,10 @@ std::string word_of(OrderStatus state) {
     return word;
 }
 
-std::string as_it_is(const std::string& text) { return text; }
-
-// Rendering reads a template only: no value of ours is a partial or a lambda.
-class Template {
-public:
-    Template(const std::string& name, const std::string& text) : parsed_(text) {
-        if (!parsed_.is_valid()) {
-            throw std::invalid_argument("mail template " + name + " does not parse: " + parsed_.error_message());
-        }
-        if (!name.ends_with(".html")) parsed_.set_custom_escape(as_it_is);
-    }
-    [[nodiscard]] std::string render(const mustache::data& values) const {
-        std::string out;
-        parsed_.render(values, [&](const std::string& piece) { out += piece; });
-        return out;
-    }
-
-private:
-    mutable mustache::mustache parsed_;
-};
-
 struct MailWords {
-    Template subject;
-    Template text;
-    Template html;
+    MailTemplate subject;
+    MailTemplate text;
+    MailTemplate html;
 };
 
 const std::string& template_text(const std::string& name, const MailTemplates& overrides) {
@@ -60,11 +36,14 @@ const std::string& template_text(const std::string& name, const MailTemplates& o
     return found == overrides.end() ? built_in_mail_templates().at(name) : found->second;
 }
 
-Template make_template(const std::string& name, const MailTemplates& overrides) {
+MailTemplate make_template(const std::string& name, const MailTemplates& overrides) {
+    const auto escape = name.ends_with(".html") ? MailTemplate::Escape::html : MailTemplate::Escape::none;
     try {
-        return Template(name, template_text(name, overrides));
+        return {template_text(name, overrides), escape};
     } catch (const std::out_of_range&) {
         throw std::invalid_argument("mail template " + name + " does not parse");
+    } catch (const std::invalid_argument& problem) {
+        throw std::invalid_argument("mail template " + name + " does not parse: " + problem.what());
     }
 }
 
@@ -79,30 +58,29 @@ void check_names(const MailTemplates& overrides) {
     }
 }
 
-mustache::data item_values(const OrderLine& line, const Currency& currency) {
-    mustache::data values;
-    values.set("productId", mime::clean_text(line.product_id.text));
-    values.set("name", mime::clean_text(line.name));
-    values.set("quantity", std::to_string(line.quantity));
-    values.set("unitPrice", format_amount(line.unit_price, currency));
-    values.set("lineTotal", format_amount(line.total(), currency));
+MailValues::Texts item_values(const OrderLine& line, const Currency& currency) {
+    MailValues::Texts values;
+    values.reserve(5);
+    values.push_back({"productId", mime::clean_text(line.product_id.text)});
+    values.push_back({"name", mime::clean_text(line.name)});
+    values.push_back({"quantity", std::to_string(line.quantity)});
+    values.push_back({"unitPrice", format_amount(line.unit_price, currency)});
+    values.push_back({"lineTotal", format_amount(line.total(), currency)});
     return values;
 }
 
-mustache::data order_values(const Order& order, const MailRenderer::Options& options) {
-    mustache::data items(mustache::data::type::list);
-    for (const OrderLine& line : order.lines) items.push_back(item_values(line, options.currency));
-
-    mustache::data values;
-    values.set("shopName", mime::clean_text(options.shop_name));
-    values.set("orderId", mime::clean_text(order.id.text));
-    values.set("status", std::string(to_text(order.status)));
-    values.set("items", items);
-    values.set("total", format_amount(order.total, options.currency));
-    values.set("currency", options.currency.code);
-    values.set("location", mime::clean_text(order.location));
-    // An empty string would count as present in a section.
-    values.set("reason", order.reason.empty() ? mustache::data(false) : mustache::data(mime::clean_text(order.reason)));
+MailValues order_values(const Order& order, const MailRenderer::Options& options) {
+    MailValues values;
+    values.items.reserve(order.lines.size());
+    for (const OrderLine& line : order.lines) values.items.push_back(item_values(line, options.currency));
+    values.texts.reserve(7);
+    values.texts.push_back({"shopName", mime::clean_text(options.shop_name)});
+    values.texts.push_back({"orderId", mime::clean_text(order.id.text)});
+    values.texts.push_back({"status", std::string(to_text(order.status))});
+    values.texts.push_back({"total", format_amount(order.total, options.currency)});
+    values.texts.push_back({"currency", options.currency.code});
+    values.texts.push_back({"location", mime::clean_text(order.location)});
+    if (!order.reason.empty()) values.texts.push_back({"reason", mime::clean_text(order.reason)});
     return values;
 }
 
@@ -154,20 +132,19 @@ public:
     Mail render(const ResetMail& reset, const std::string& token) const {
         if (!is_valid_id(reset.id.text)) throw std::logic_error("a mail for a reset without a valid id");
         require_plain_address(reset.to, "the mail recipient");
-        mustache::data values;
-        values.set("shopName", mime::clean_text(options_.shop_name));
-        values.set("token", token);
+        MailValues values;
+        values.texts.push_back({"shopName", mime::clean_text(options_.shop_name)});
+        values.texts.push_back({"token", token});
         const std::string& url = options_.password_reset_url;
-        values.set("link", url.empty() ? mustache::data(false) : mustache::data(mime::clean_text(url) + token));
-        values.set("minutes",
-                   std::to_string(
-                       std::chrono::duration_cast<std::chrono::minutes>(reset.expires_at - reset.created_at).count()));
+        if (!url.empty()) values.texts.push_back({"link", mime::clean_text(url) + token});
+        const auto lifetime = std::chrono::duration_cast<std::chrono::minutes>(reset.expires_at - reset.created_at);
+        values.texts.push_back({"minutes", std::to_string(lifetime.count())});
         return make("reset-" + reset.id.text, reset.to, reset.created_at, reset_words_, values);
     }
 
 private:
-    Mail make(std::string identity, std::string to, TimePoint date, const MailWords& words,
-              const mustache::data& values, const TraceContext& trace = {}) const {
+    Mail make(std::string identity, std::string to, TimePoint date, const MailWords& words, const MailValues& values,
+              const TraceContext& trace = {}) const {
         Mail mail;
         mail.identity = std::move(identity);
         mail.from = options_.from;
