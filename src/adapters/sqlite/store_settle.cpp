@@ -6,6 +6,8 @@ namespace waybill::sqlite {
 
 namespace {
 
+std::unexpected<Error> lease_lost() { return fail(ErrorCode::lease_lost, "Somebody else holds this item now."); }
+
 // The item, if the lease still holds it.
 Result<WorkItem> select_held(Connection& db, const LeaseKey& lease, WorkKind kind) {
     std::optional<WorkItem> item = select_work(db, lease.work_id);
@@ -13,7 +15,7 @@ Result<WorkItem> select_held(Connection& db, const LeaseKey& lease, WorkKind kin
     if (item && item->kind == kind) return *std::move(item);
 #endif
     if (!item || item->state != WorkState::claimed || item->epoch != lease.epoch || item->kind != kind) {
-        return fail(ErrorCode::lease_lost, "Somebody else holds this item now.");
+        return lease_lost();
     }
     return *std::move(item);
 }
@@ -35,11 +37,25 @@ Result<void> settle_order(Transaction& transaction, const OrderSettlement& settl
     return {};
 }
 
+// The common end of a mail: sent, so nothing of its item is needed any more.
+bool delete_held_mail(Connection& db, const LeaseKey& lease) {
+#ifdef WAYBILL_MUTANT_NO_FENCING
+    return db.run("DELETE FROM work WHERE work_id = ?1 AND kind = 1", lease.work_id) == 1;
+#else
+    return db.run("DELETE FROM work WHERE work_id = ?1 AND epoch = ?2 AND state = 2 AND kind = 1", lease.work_id,
+                  lease.epoch) == 1;
+#endif
+}
+
 Result<void> settle_mail(Transaction& transaction, const MailSettlement& settlement) {
+    if (!settlement.dead_letter) {
+        if (delete_held_mail(transaction.db, settlement.lease)) return {};
+        return lease_lost();
+    }
     const Result<WorkItem> item = select_held(transaction.db, settlement.lease, WorkKind::send_mail);
     if (!item) return std::unexpected(item.error());
     delete_work(transaction.db, item->id);
-    if (settlement.dead_letter) bury(transaction, *item, settlement.reason, settlement.attempts);
+    bury(transaction, *item, settlement.reason, settlement.attempts);
     return {};
 }
 
