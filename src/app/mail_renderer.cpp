@@ -16,6 +16,10 @@ namespace {
 // RFC 2046, 5.1.1 allows 70 characters.
 constexpr std::size_t boundary_identity_max = 60;
 
+// Room for headers and what stands between the parts, and for what quoted-printable adds.
+constexpr std::size_t headers_length_usual = 1'024;
+constexpr std::size_t encoded_length_usual(std::size_t length) { return length + length / 8; }
+
 constexpr std::array mailed_states{OrderStatus::processed, OrderStatus::failed, OrderStatus::cancelled};
 
 std::string word_of(OrderStatus state) {
@@ -25,10 +29,28 @@ std::string word_of(OrderStatus state) {
     return word;
 }
 
+// Renders text without control characters (mime::clean_text). The values are clean; where the template
+// is too, so is what they make.
+class Template {
+public:
+    Template(const std::string& text, MailTemplate::Escape escape)
+        : parsed_(text, escape), is_clean_(mime::clean_text(text, true) == text) {}
+
+    [[nodiscard]] std::string render(const MailValues& values) const {
+        std::string text = parsed_.render(values);
+        if (!is_clean_) text = mime::clean_text(text, true);
+        return text;
+    }
+
+private:
+    MailTemplate parsed_;
+    bool is_clean_;
+};
+
 struct MailWords {
-    MailTemplate subject;
-    MailTemplate text;
-    MailTemplate html;
+    Template subject;
+    Template text;
+    Template html;
 };
 
 const std::string& template_text(const std::string& name, const MailTemplates& overrides) {
@@ -36,10 +58,10 @@ const std::string& template_text(const std::string& name, const MailTemplates& o
     return found == overrides.end() ? built_in_mail_templates().at(name) : found->second;
 }
 
-MailTemplate make_template(const std::string& name, const MailTemplates& overrides) {
+Template make_template(const std::string& name, const MailTemplates& overrides) {
     const auto escape = name.ends_with(".html") ? MailTemplate::Escape::html : MailTemplate::Escape::none;
     try {
-        return {template_text(name, overrides), escape};
+        return Template(template_text(name, overrides), escape);
     } catch (const std::out_of_range&) {
         throw std::invalid_argument("mail template " + name + " does not parse");
     } catch (const std::invalid_argument& problem) {
@@ -84,20 +106,19 @@ MailValues order_values(const Order& order, const MailRenderer::Options& options
     return values;
 }
 
-std::string part(std::string_view type, const std::string& text) {
-    std::string out = "Content-Type: ";
-    out += type;
+void append_part(std::string& out, std::string_view boundary, std::string_view type, std::string_view text) {
+    out.append("--").append(boundary).append("\r\nContent-Type: ").append(type);
     out += "; charset=utf-8\r\nContent-Transfer-Encoding: quoted-printable\r\n\r\n";
-    return out + mime::encode_quoted_printable(mime::clean_text(text, true));
+    mime::append_quoted_printable(out, text);
 }
 
 // Parts are quoted-printable, where a '=' is never followed by '_', so they cannot hold the boundary.
-std::string multipart(const std::string& identity, const std::string& text, const std::string& html) {
+void append_multipart(std::string& out, const std::string& identity, std::string_view text, std::string_view html) {
     const std::string boundary = "=_" + identity.substr(0, boundary_identity_max);
-    std::string out = "Content-Type: multipart/alternative;\r\n boundary=\"" + boundary + "\"\r\n\r\n";
-    out += "--" + boundary + "\r\n" + part("text/plain", text);
-    out += "--" + boundary + "\r\n" + part("text/html", html);
-    return out + "--" + boundary + "--\r\n";
+    out.append("Content-Type: multipart/alternative;\r\n boundary=\"").append(boundary).append("\"\r\n\r\n");
+    append_part(out, boundary, "text/plain", text);
+    append_part(out, boundary, "text/html", html);
+    out.append("--").append(boundary).append("--\r\n");
 }
 
 void require_plain_address(const std::string& address, const char* what) {
@@ -112,6 +133,8 @@ public:
         : options_(std::move(options)), reset_words_(make_words("password-reset", overrides)) {
         check_names(overrides);
         require_plain_address(options_.from, "the mail sender");
+        from_header_ = mime::address_header("From", options_.shop_name, options_.from);
+        from_domain_ = options_.from.substr(options_.from.rfind('@'));
         for (const OrderStatus state : mailed_states) words_.emplace(state, make_words(word_of(state), overrides));
     }
 
@@ -150,24 +173,29 @@ private:
         mail.from = options_.from;
         mail.to = std::move(to);
         mail.date = date;
-        mail.raw = headers(mail, words.subject.render(values), trace) +
-                   multipart(mail.identity, words.text.render(values), words.html.render(values));
+        const std::string text = words.text.render(values);
+        const std::string html = words.html.render(values);
+        mail.raw.reserve(headers_length_usual + encoded_length_usual(text.size() + html.size()));
+        append_headers(mail, words.subject.render(values), trace);
+        append_multipart(mail.raw, mail.identity, text, html);
         return mail;
     }
 
-    std::string headers(const Mail& mail, const std::string& subject, const TraceContext& trace) const {
-        std::string out = mime::address_header("From", options_.shop_name, mail.from);
+    void append_headers(Mail& mail, const std::string& subject, const TraceContext& trace) const {
+        std::string& out = mail.raw;
+        out += from_header_;
         out += mime::address_header("To", "", mail.to);
         out += mime::text_header("Subject", subject);
-        out += "Date: " + mime::format_date(mail.date) + "\r\n";
-        out += "Message-ID:\r\n <" + mail.identity + mail.from.substr(mail.from.rfind('@')) + ">\r\n";
-        out += "X-Waybill-Mail-Id: " + mail.identity + "\r\n";
-        if (trace.is_set()) out += "X-Waybill-Trace: " + to_traceparent(trace) + "\r\n";
-        out += "Auto-Submitted: auto-generated\r\n";
-        return out + "MIME-Version: 1.0\r\n";
+        out.append("Date: ").append(mime::format_date(mail.date)).append("\r\n");
+        out.append("Message-ID:\r\n <").append(mail.identity).append(from_domain_).append(">\r\n");
+        out.append("X-Waybill-Mail-Id: ").append(mail.identity).append("\r\n");
+        if (trace.is_set()) out.append("X-Waybill-Trace: ").append(to_traceparent(trace)).append("\r\n");
+        out += "Auto-Submitted: auto-generated\r\nMIME-Version: 1.0\r\n";
     }
 
     Options options_;
+    std::string from_header_;
+    std::string from_domain_;  // with its @
     std::map<OrderStatus, MailWords> words_;
     MailWords reset_words_;
 };
