@@ -1,23 +1,24 @@
 #include "app/mail_renderer.hpp"
 
-#include <kainjow/mustache.hpp>
-
 #include <algorithm>
 #include <array>
 #include <atomic>
 #include <chrono>
 #include <stdexcept>
 
+#include "app/mail_template.hpp"
 #include "app/mime.hpp"
 
 namespace waybill {
 
 namespace {
 
-namespace mustache = kainjow::mustache;
-
 // RFC 2046, 5.1.1 allows 70 characters.
 constexpr std::size_t boundary_identity_max = 60;
+
+// Room for headers and what stands between the parts, and for what quoted-printable adds.
+constexpr std::size_t headers_length_usual = 1'024;
+constexpr std::size_t encoded_length_usual(std::size_t length) { return length + length / 8; }
 
 constexpr std::array mailed_states{OrderStatus::processed, OrderStatus::failed, OrderStatus::cancelled};
 
@@ -28,25 +29,22 @@ std::string word_of(OrderStatus state) {
     return word;
 }
 
-std::string as_it_is(const std::string& text) { return text; }
-
-// Rendering reads a template only: no value of ours is a partial or a lambda.
+// Renders text without control characters (mime::clean_text). The values are clean; where the template
+// is too, so is what they make.
 class Template {
 public:
-    Template(const std::string& name, const std::string& text) : parsed_(text) {
-        if (!parsed_.is_valid()) {
-            throw std::invalid_argument("mail template " + name + " does not parse: " + parsed_.error_message());
-        }
-        if (!name.ends_with(".html")) parsed_.set_custom_escape(as_it_is);
-    }
-    [[nodiscard]] std::string render(const mustache::data& values) const {
-        std::string out;
-        parsed_.render(values, [&](const std::string& piece) { out += piece; });
-        return out;
+    Template(const std::string& text, MailTemplate::Escape escape)
+        : parsed_(text, escape), is_clean_(mime::clean_text(text, true) == text) {}
+
+    [[nodiscard]] std::string render(const MailValues& values) const {
+        std::string text = parsed_.render(values);
+        if (!is_clean_) text = mime::clean_text(text, true);
+        return text;
     }
 
 private:
-    mutable mustache::mustache parsed_;
+    MailTemplate parsed_;
+    bool is_clean_;
 };
 
 struct MailWords {
@@ -61,10 +59,13 @@ const std::string& template_text(const std::string& name, const MailTemplates& o
 }
 
 Template make_template(const std::string& name, const MailTemplates& overrides) {
+    const auto escape = name.ends_with(".html") ? MailTemplate::Escape::html : MailTemplate::Escape::none;
     try {
-        return Template(name, template_text(name, overrides));
+        return Template(template_text(name, overrides), escape);
     } catch (const std::out_of_range&) {
         throw std::invalid_argument("mail template " + name + " does not parse");
+    } catch (const std::invalid_argument& problem) {
+        throw std::invalid_argument("mail template " + name + " does not parse: " + problem.what());
     }
 }
 
@@ -79,47 +80,45 @@ void check_names(const MailTemplates& overrides) {
     }
 }
 
-mustache::data item_values(const OrderLine& line, const Currency& currency) {
-    mustache::data values;
-    values.set("productId", mime::clean_text(line.product_id.text));
-    values.set("name", mime::clean_text(line.name));
-    values.set("quantity", std::to_string(line.quantity));
-    values.set("unitPrice", format_amount(line.unit_price, currency));
-    values.set("lineTotal", format_amount(line.total(), currency));
+MailValues::Texts item_values(const OrderLine& line, const Currency& currency) {
+    MailValues::Texts values;
+    values.reserve(5);
+    values.push_back({"productId", mime::clean_text(line.product_id.text)});
+    values.push_back({"name", mime::clean_text(line.name)});
+    values.push_back({"quantity", std::to_string(line.quantity)});
+    values.push_back({"unitPrice", format_amount(line.unit_price, currency)});
+    values.push_back({"lineTotal", format_amount(line.total(), currency)});
     return values;
 }
 
-mustache::data order_values(const Order& order, const MailRenderer::Options& options) {
-    mustache::data items(mustache::data::type::list);
-    for (const OrderLine& line : order.lines) items.push_back(item_values(line, options.currency));
-
-    mustache::data values;
-    values.set("shopName", mime::clean_text(options.shop_name));
-    values.set("orderId", mime::clean_text(order.id.text));
-    values.set("status", std::string(to_text(order.status)));
-    values.set("items", items);
-    values.set("total", format_amount(order.total, options.currency));
-    values.set("currency", options.currency.code);
-    values.set("location", mime::clean_text(order.location));
-    // An empty string would count as present in a section.
-    values.set("reason", order.reason.empty() ? mustache::data(false) : mustache::data(mime::clean_text(order.reason)));
+MailValues order_values(const Order& order, const MailRenderer::Options& options) {
+    MailValues values;
+    values.items.reserve(order.lines.size());
+    for (const OrderLine& line : order.lines) values.items.push_back(item_values(line, options.currency));
+    values.texts.reserve(7);
+    values.texts.push_back({"shopName", mime::clean_text(options.shop_name)});
+    values.texts.push_back({"orderId", mime::clean_text(order.id.text)});
+    values.texts.push_back({"status", std::string(to_text(order.status))});
+    values.texts.push_back({"total", format_amount(order.total, options.currency)});
+    values.texts.push_back({"currency", options.currency.code});
+    values.texts.push_back({"location", mime::clean_text(order.location)});
+    if (!order.reason.empty()) values.texts.push_back({"reason", mime::clean_text(order.reason)});
     return values;
 }
 
-std::string part(std::string_view type, const std::string& text) {
-    std::string out = "Content-Type: ";
-    out += type;
+void append_part(std::string& out, std::string_view boundary, std::string_view type, std::string_view text) {
+    out.append("--").append(boundary).append("\r\nContent-Type: ").append(type);
     out += "; charset=utf-8\r\nContent-Transfer-Encoding: quoted-printable\r\n\r\n";
-    return out + mime::encode_quoted_printable(mime::clean_text(text, true));
+    mime::append_quoted_printable(out, text);
 }
 
 // Parts are quoted-printable, where a '=' is never followed by '_', so they cannot hold the boundary.
-std::string multipart(const std::string& identity, const std::string& text, const std::string& html) {
+void append_multipart(std::string& out, const std::string& identity, std::string_view text, std::string_view html) {
     const std::string boundary = "=_" + identity.substr(0, boundary_identity_max);
-    std::string out = "Content-Type: multipart/alternative;\r\n boundary=\"" + boundary + "\"\r\n\r\n";
-    out += "--" + boundary + "\r\n" + part("text/plain", text);
-    out += "--" + boundary + "\r\n" + part("text/html", html);
-    return out + "--" + boundary + "--\r\n";
+    out.append("Content-Type: multipart/alternative;\r\n boundary=\"").append(boundary).append("\"\r\n\r\n");
+    append_part(out, boundary, "text/plain", text);
+    append_part(out, boundary, "text/html", html);
+    out.append("--").append(boundary).append("--\r\n");
 }
 
 void require_plain_address(const std::string& address, const char* what) {
@@ -134,6 +133,8 @@ public:
         : options_(std::move(options)), reset_words_(make_words("password-reset", overrides)) {
         check_names(overrides);
         require_plain_address(options_.from, "the mail sender");
+        from_header_ = mime::address_header("From", options_.shop_name, options_.from);
+        from_domain_ = options_.from.substr(options_.from.rfind('@'));
         for (const OrderStatus state : mailed_states) words_.emplace(state, make_words(word_of(state), overrides));
     }
 
@@ -154,43 +155,47 @@ public:
     Mail render(const ResetMail& reset, const std::string& token) const {
         if (!is_valid_id(reset.id.text)) throw std::logic_error("a mail for a reset without a valid id");
         require_plain_address(reset.to, "the mail recipient");
-        mustache::data values;
-        values.set("shopName", mime::clean_text(options_.shop_name));
-        values.set("token", token);
+        MailValues values;
+        values.texts.push_back({"shopName", mime::clean_text(options_.shop_name)});
+        values.texts.push_back({"token", token});
         const std::string& url = options_.password_reset_url;
-        values.set("link", url.empty() ? mustache::data(false) : mustache::data(mime::clean_text(url) + token));
-        values.set("minutes",
-                   std::to_string(
-                       std::chrono::duration_cast<std::chrono::minutes>(reset.expires_at - reset.created_at).count()));
+        if (!url.empty()) values.texts.push_back({"link", mime::clean_text(url) + token});
+        const auto lifetime = std::chrono::duration_cast<std::chrono::minutes>(reset.expires_at - reset.created_at);
+        values.texts.push_back({"minutes", std::to_string(lifetime.count())});
         return make("reset-" + reset.id.text, reset.to, reset.created_at, reset_words_, values);
     }
 
 private:
-    Mail make(std::string identity, std::string to, TimePoint date, const MailWords& words,
-              const mustache::data& values, const TraceContext& trace = {}) const {
+    Mail make(std::string identity, std::string to, TimePoint date, const MailWords& words, const MailValues& values,
+              const TraceContext& trace = {}) const {
         Mail mail;
         mail.identity = std::move(identity);
         mail.from = options_.from;
         mail.to = std::move(to);
         mail.date = date;
-        mail.raw = headers(mail, words.subject.render(values), trace) +
-                   multipart(mail.identity, words.text.render(values), words.html.render(values));
+        const std::string text = words.text.render(values);
+        const std::string html = words.html.render(values);
+        mail.raw.reserve(headers_length_usual + encoded_length_usual(text.size() + html.size()));
+        append_headers(mail, words.subject.render(values), trace);
+        append_multipart(mail.raw, mail.identity, text, html);
         return mail;
     }
 
-    std::string headers(const Mail& mail, const std::string& subject, const TraceContext& trace) const {
-        std::string out = mime::address_header("From", options_.shop_name, mail.from);
+    void append_headers(Mail& mail, const std::string& subject, const TraceContext& trace) const {
+        std::string& out = mail.raw;
+        out += from_header_;
         out += mime::address_header("To", "", mail.to);
         out += mime::text_header("Subject", subject);
-        out += "Date: " + mime::format_date(mail.date) + "\r\n";
-        out += "Message-ID:\r\n <" + mail.identity + mail.from.substr(mail.from.rfind('@')) + ">\r\n";
-        out += "X-Waybill-Mail-Id: " + mail.identity + "\r\n";
-        if (trace.is_set()) out += "X-Waybill-Trace: " + to_traceparent(trace) + "\r\n";
-        out += "Auto-Submitted: auto-generated\r\n";
-        return out + "MIME-Version: 1.0\r\n";
+        out.append("Date: ").append(mime::format_date(mail.date)).append("\r\n");
+        out.append("Message-ID:\r\n <").append(mail.identity).append(from_domain_).append(">\r\n");
+        out.append("X-Waybill-Mail-Id: ").append(mail.identity).append("\r\n");
+        if (trace.is_set()) out.append("X-Waybill-Trace: ").append(to_traceparent(trace)).append("\r\n");
+        out += "Auto-Submitted: auto-generated\r\nMIME-Version: 1.0\r\n";
     }
 
     Options options_;
+    std::string from_header_;
+    std::string from_domain_;  // with its @
     std::map<OrderStatus, MailWords> words_;
     MailWords reset_words_;
 };

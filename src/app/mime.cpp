@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <array>
 #include <cstdint>
-#include <cstdio>
 
 #include "domain/utf8.hpp"
 
@@ -137,14 +136,18 @@ std::string quoted_string(std::string_view text) {
 
 }  // namespace
 
-std::string encode_quoted_printable(std::string_view text) {
-    std::string out;
-    out.reserve(text.size() + text.size() / 8);
+void append_quoted_printable(std::string& out, std::string_view text) {
     while (!text.empty()) {
         const std::size_t end = text.find('\n');
         append_quoted_line(out, text.substr(0, end));
         text.remove_prefix(end == std::string_view::npos ? text.size() : end + 1);
     }
+}
+
+std::string encode_quoted_printable(std::string_view text) {
+    std::string out;
+    out.reserve(text.size() + text.size() / 8);
+    append_quoted_printable(out, text);
     return out;
 }
 
@@ -205,13 +208,20 @@ std::string format_date(TimePoint time) {
     const auto day = std::chrono::floor<std::chrono::days>(time);
     const std::chrono::year_month_day date(day);
     const std::chrono::hh_mm_ss clock(std::chrono::floor<std::chrono::seconds>(time - day));
-    std::array<char, 64> text{};
-    std::snprintf(text.data(), text.size(), "%s, %02u %s %04d %02d:%02d:%02d +0000",
-                  week_days[std::chrono::weekday(day).c_encoding()], static_cast<unsigned>(date.day()),
-                  months[static_cast<unsigned>(date.month()) - 1], static_cast<int>(date.year()),
-                  static_cast<int>(clock.hours().count()), static_cast<int>(clock.minutes().count()),
-                  static_cast<int>(clock.seconds().count()));
-    return text.data();
+    std::string out = week_days[std::chrono::weekday(day).c_encoding()];
+    const auto append = [&](char before, std::int64_t value) {
+        out += before;
+        if (value < 10) out += '0';
+        out += std::to_string(value);
+    };
+    out += ',';
+    append(' ', static_cast<unsigned>(date.day()));
+    out.append(" ").append(months[static_cast<unsigned>(date.month()) - 1]).append(" ");
+    out += std::to_string(static_cast<int>(date.year()));
+    append(' ', clock.hours().count());
+    append(':', clock.minutes().count());
+    append(':', clock.seconds().count());
+    return out + " +0000";
 }
 
 }  // namespace waybill::mime

@@ -11,6 +11,7 @@ namespace waybill::mime {
 
 // Quoted-printable (RFC 2045, 6.7) of a text with LF line ends: lines of at most 76 characters, each
 // ended by CRLF. A person can read it in the file, and no line is too long for SMTP.
+void append_quoted_printable(std::string& out, std::string_view text);
 [[nodiscard]] std::string encode_quoted_printable(std::string_view text);
 
 // Valid UTF-8 without control characters: those become spaces, what is not UTF-8 becomes U+FFFD.

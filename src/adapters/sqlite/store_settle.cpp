@@ -6,6 +6,8 @@ namespace waybill::sqlite {
 
 namespace {
 
+std::unexpected<Error> lease_lost() { return fail(ErrorCode::lease_lost, "Somebody else holds this item now."); }
+
 // The item, if the lease still holds it.
 Result<WorkItem> select_held(Connection& db, const LeaseKey& lease, WorkKind kind) {
     std::optional<WorkItem> item = select_work(db, lease.work_id);
@@ -13,12 +15,43 @@ Result<WorkItem> select_held(Connection& db, const LeaseKey& lease, WorkKind kin
     if (item && item->kind == kind) return *std::move(item);
 #endif
     if (!item || item->state != WorkState::claimed || item->epoch != lease.epoch || item->kind != kind) {
-        return fail(ErrorCode::lease_lost, "Somebody else holds this item now.");
+        return lease_lost();
     }
     return *std::move(item);
 }
 
+// Where the lease holds an item of which nothing is needed any more: without reading it first.
+bool delete_held(Connection& db, const LeaseKey& lease, WorkKind kind) {
+#ifdef WAYBILL_MUTANT_NO_FENCING
+    return db.run("DELETE FROM work WHERE work_id = ?1 AND kind = ?2", lease.work_id, kind) == 1;
+#else
+    return db.run("DELETE FROM work WHERE work_id = ?1 AND epoch = ?2 AND state = 2 AND kind = ?3", lease.work_id,
+                  lease.epoch, kind) == 1;
+#endif
+}
+
+// The common end of an order: nothing of its row is needed but the time and the address of the mail.
+Result<void> settle_processed(Transaction& transaction, const OrderSettlement& settlement) {
+    auto& [db, now] = transaction;
+    const OrderId& id = settlement.order_id;
+    if (!delete_held(db, settlement.lease, WorkKind::process_order)) return lease_lost();
+    require(settlement.lease.work_id == process_work_id(id), "a settlement names another order than its work item");
+    const std::int64_t changed = db.run(
+        "UPDATE orders SET status = 2, finished_at = max(?2, coalesce(processing_at, created_at)), reason = ''"
+        " WHERE order_id = ?1 AND status = 1",
+        id, now);
+    require(changed == 1, "an order that was claimed is not being processed");
+    // A mail for this state that is queued already is this mail; without a user there is none.
+    db.run(
+        "INSERT INTO work SELECT ?1, 1, 0, order_id, ?3, 0, 0, 0, NULL, 0, email, ?3, NULL"
+        " FROM orders JOIN users ON users.user_id = orders.user_id WHERE order_id = ?2"
+        " ON CONFLICT (work_id) DO NOTHING",
+        mail_work_id(id, OrderStatus::processed), id, now);
+    return {};
+}
+
 Result<void> settle_order(Transaction& transaction, const OrderSettlement& settlement) {
+    if (settlement.processed && !settlement.dead_letter) return settle_processed(transaction, settlement);
     const Result<WorkItem> item = select_held(transaction.db, settlement.lease, WorkKind::process_order);
     if (!item) return std::unexpected(item.error());
     require(item->order_id == settlement.order_id, "a settlement names another order than its work item");
@@ -36,10 +69,14 @@ Result<void> settle_order(Transaction& transaction, const OrderSettlement& settl
 }
 
 Result<void> settle_mail(Transaction& transaction, const MailSettlement& settlement) {
+    if (!settlement.dead_letter) {
+        if (delete_held(transaction.db, settlement.lease, WorkKind::send_mail)) return {};
+        return lease_lost();
+    }
     const Result<WorkItem> item = select_held(transaction.db, settlement.lease, WorkKind::send_mail);
     if (!item) return std::unexpected(item.error());
     delete_work(transaction.db, item->id);
-    if (settlement.dead_letter) bury(transaction, *item, settlement.reason, settlement.attempts);
+    bury(transaction, *item, settlement.reason, settlement.attempts);
     return {};
 }
 
