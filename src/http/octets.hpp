@@ -40,4 +40,6 @@ bool has_octet(std::string_view text, Mark mark) {
     return mark(load(text.data() + text.size() - step, step)) != 0;  // some of them once more
 }
 
+inline bool has_control(std::string_view text) { return has_octet(text, mark_controls); }
+
 }  // namespace waybill::http
