@@ -36,7 +36,9 @@ struct Pending {
 using CheckedToken = std::optional<Result<Caller>>;  // empty: no token came
 
 void append_hex(std::string& out, std::uint64_t value) {
-    for (int shift = 60; shift >= 0; shift -= 4) out += hex_digits[value >> shift & 15];
+    std::array<char, 16> text{};
+    for (auto digit = text.rbegin(); digit != text.rend(); ++digit, value >>= 4) *digit = hex_digits[value & 15];
+    out.append(text.data(), text.size());
 }
 
 bool is_request_id(std::string_view text) {
