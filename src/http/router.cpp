@@ -127,7 +127,7 @@ private:
     Response answer_options(const Pending& pending);
     bool runs_here(const Route& route) const;
 
-    std::optional<Response> refuse_caller(Pending& pending, const CheckedToken& token);
+    std::optional<Response> refuse_caller(Pending& pending, CheckedToken token);
     std::optional<Response> refuse_rate(Pending& pending, const Caller* caller);
     Admission admit(const Pending& pending, const Caller* caller, const RateLimit& limit);
     void log_answer(const Pending& pending, const Response& response, double seconds);
@@ -222,7 +222,8 @@ std::variant<Response, Deferred> Router::State::dispatch(Pending& pending) {
             checked = services_.auth.check_access(token);
         }
     }
-    if (std::optional<Response> refusal = refuse_caller(pending, checked)) return finish(pending, std::move(*refusal));
+    if (std::optional<Response> refusal = refuse_caller(pending, std::move(checked)))
+        return finish(pending, std::move(*refusal));
     return run(pending);
 }
 
@@ -260,7 +261,7 @@ void Router::State::work(const std::shared_ptr<Pending>& pending, bool token_unc
             const std::string_view sent = bearer_token(pending->request);
             CheckedToken token;
             if (!sent.empty()) token = services_.auth.check_access(sent);
-            if (std::optional<Response> refusal = refuse_caller(*pending, token))
+            if (std::optional<Response> refusal = refuse_caller(*pending, std::move(token)))
                 return answer(ready(std::move(*refusal)));
         }
         if (pending->row == &no_route_) return answer(ready(refuse_route(*pending)));
@@ -309,7 +310,7 @@ Response Router::State::answer_options(const Pending& pending) {
 }
 
 // Counts the request for its caller, then says who may not go on.
-std::optional<Response> Router::State::refuse_caller(Pending& pending, const CheckedToken& token) {
+std::optional<Response> Router::State::refuse_caller(Pending& pending, CheckedToken token) {
     const Route& route = pending.row->route;
     const Request& request = pending.request;
     const bool known = token && token->has_value();
@@ -317,7 +318,7 @@ std::optional<Response> Router::State::refuse_caller(Pending& pending, const Che
     if (route.access != Access::anyone) {
         if (!token) return problem(request, ProtocolError::token_missing, "This route needs an access token.");
         if (!*token) return problem(request, token->error());
-        pending.caller = **token;
+        pending.caller = **std::move(token);
         if (route.access == Access::admin && !pending.caller.is_admin())
             return problem(request, Error{ErrorCode::forbidden, "This route is for administrators."});
     }
