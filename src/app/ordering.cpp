@@ -17,8 +17,8 @@ std::unexpected<Error> no_such_order() { return fail(ErrorCode::not_found, "Ther
 bool may_see(const Caller& caller, const Order& order) { return caller.is_admin() || order.user_id == caller.user_id; }
 
 // What a cache holds may be anything; only a terminal order can be known from it.
-std::optional<Order> find_cached(Cache& cache, const OrderId& id) {
-    const std::optional<std::string> bytes = cache.find(cache_key(id));
+std::optional<Order> find_cached(Cache& cache, const std::string& key, const OrderId& id) {
+    const std::optional<std::string> bytes = cache.find(key);
     if (!bytes) return {};
     std::optional<Order> order = decode_order(*bytes);
     if (!order || order->id != id || !is_terminal(order->status)) return {};
@@ -65,7 +65,8 @@ void Ordering::place(const Caller& caller, OrderRequest request, OrderIntake::Do
 
 Result<FoundOrder> Ordering::find(const Caller& caller, const OrderId& id) {
     if (!is_valid_id(id.text)) return no_such_order();
-    std::optional<Order> cached = find_cached(cache_, id);
+    const std::string key = cache_key(id);
+    std::optional<Order> cached = find_cached(cache_, key, id);
     (cached ? metrics_.cache_hits : metrics_.cache_misses).Increment();
     if (cached && !may_see(caller, *cached)) return no_such_order();
     if (cached) return FoundOrder{std::move(*cached), true};
@@ -74,7 +75,7 @@ Result<FoundOrder> Ordering::find(const Caller& caller, const OrderId& id) {
     if (!stored) return fail(std::move(stored.error()));
     if (!*stored || !may_see(caller, **stored)) return no_such_order();
     Order& order = **stored;
-    if (is_terminal(order.status)) cache_.put(cache_key(id), encode_order(order), options_.cache_ttl);
+    if (is_terminal(order.status)) cache_.put(key, encode_order(order), options_.cache_ttl);
     return FoundOrder{std::move(order), false};
 }
 

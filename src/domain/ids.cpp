@@ -15,9 +15,15 @@ void append_hex(std::string& out, std::span<const std::uint8_t> bytes) {
     }
 }
 
-bool is_id_character(char c) {
-    return (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '_' || c == '-';
-}
+constexpr std::array<bool, 256> id_characters = [] {
+    std::array<bool, 256> found{};
+    for (const char c : std::string_view("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_-")) {
+        found[static_cast<unsigned char>(c)] = true;
+    }
+    return found;
+}();
+
+bool is_id_character(char c) { return id_characters[static_cast<unsigned char>(c)]; }
 
 }  // namespace
 

@@ -14,11 +14,12 @@ void write_digits(std::span<char> place, std::int64_t value) {
 
 }  // namespace
 
-std::string format_rfc3339(TimePoint time) {
+std::array<char, 24> to_rfc3339(TimePoint time) {
     const auto day = std::chrono::floor<std::chrono::days>(time);
     const std::chrono::year_month_day date{day};
     const std::chrono::hh_mm_ss clock{time - day};
-    std::string text = "YYYY-MM-DDThh:mm:ss.mmmZ";
+    std::array<char, 24> text{'Y', 'Y', 'Y', 'Y', '-', 'M', 'M', '-', 'D', 'D', 'T', 'h',
+                              'h', ':', 'm', 'm', ':', 's', 's', '.', 'm', 'm', 'm', 'Z'};
     const std::span<char> all = text;
     write_digits(all.subspan(0, 4), static_cast<int>(date.year()));
     write_digits(all.subspan(5, 2), static_cast<unsigned>(date.month()));
@@ -28,6 +29,11 @@ std::string format_rfc3339(TimePoint time) {
     write_digits(all.subspan(17, 2), clock.seconds().count());
     write_digits(all.subspan(20, 3), clock.subseconds().count());
     return text;
+}
+
+std::string format_rfc3339(TimePoint time) {
+    const std::array<char, 24> text = to_rfc3339(time);
+    return {text.data(), text.size()};
 }
 
 }  // namespace waybill

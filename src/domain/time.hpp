@@ -1,6 +1,7 @@
 // Wall-clock times are UTC with millisecond precision; durations carry their unit in the type.
 #pragma once
 
+#include <array>
 #include <chrono>
 #include <optional>
 #include <string>
@@ -13,6 +14,7 @@ using TimePoint = std::chrono::sys_time<Milliseconds>;
 
 // RFC 3339 with milliseconds and 'Z', for example 2026-01-31T09:30:00.125Z.
 [[nodiscard]] std::string format_rfc3339(TimePoint time);
+[[nodiscard]] std::array<char, 24> to_rfc3339(TimePoint time);
 
 // Milliseconds since 1970, the form in which stores keep times.
 [[nodiscard]] inline std::int64_t to_unix_ms(TimePoint time) { return time.time_since_epoch().count(); }

@@ -13,7 +13,8 @@ constexpr std::size_t order_bytes = 512;
 constexpr std::size_t line_bytes = 192;
 
 void write_time(JsonWriter& json, std::string_view name, TimePoint time) {
-    json.name(name).string(format_rfc3339(time));
+    const std::array<char, 24> text = to_rfc3339(time);
+    json.name(name).string({text.data(), text.size()});
 }
 
 void write_decimal(JsonWriter& json, std::string_view name, double value) {

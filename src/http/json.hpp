@@ -67,7 +67,6 @@ public:
     [[nodiscard]] std::string take();
 
 private:
-    void before_value();
     std::string out_;
     bool needs_comma_ = false;
 };

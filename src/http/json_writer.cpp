@@ -1,18 +1,27 @@
+#include <algorithm>
 #include <array>
 #include <charconv>
 #include <cstddef>
 
 #include "domain/utf8.hpp"
 #include "http/json.hpp"
+#include "http/octets.hpp"
 
 namespace waybill::http {
 
 namespace {
 
 constexpr std::string_view replacement_character = "\xEF\xBF\xBD";
+constexpr std::string_view quote = "\"";
 constexpr std::string_view hex_digits = "0123456789abcdef";
 
 bool is_plain(char c) { return c >= 0x20 && c != '"' && c != '\\' && static_cast<unsigned char>(c) < 0x80; }
+
+bool needs_escapes(std::string_view text) {
+    return has_octet(text, [](std::uint64_t word) {
+        return mark_controls(word) | mark_equal(word, '"') | mark_equal(word, '\\') | mark_beyond_ascii(word);
+    });
+}
 
 void append_escape(std::string& out, char c) {
     switch (c) {
@@ -39,8 +48,20 @@ void append_escape(std::string& out, char c) {
     out += hex_digits[static_cast<unsigned char>(c) & 15];
 }
 
-void append_quoted(std::string& out, std::string_view text) {
-    out += '"';
+// All of them behind a comma, if one is due, with one growth of the text.
+template <class... Parts>
+void append_all(std::string& out, bool needs_comma, const Parts&... parts) {
+    const std::size_t size = out.size();
+    // GCC 12 may hand over a larger room than was asked for.
+    out.resize_and_overwrite(size + 1 + (parts.size() + ...), [&](char* text, std::size_t) {
+        char* to = text + size;
+        if (needs_comma) *to++ = ',';
+        ((to = std::copy(parts.begin(), parts.end(), to)), ...);
+        return static_cast<std::size_t>(to - text);
+    });
+}
+
+void append_escaped(std::string& out, std::string_view text) {
     while (!text.empty()) {
         std::size_t plain = 0;
         while (plain < text.size() && is_plain(text[plain])) ++plain;
@@ -55,7 +76,6 @@ void append_quoted(std::string& out, std::string_view text) {
         }
         text.remove_prefix(length == 0 ? 1 : length);
     }
-    out += '"';
 }
 
 }  // namespace
@@ -66,8 +86,7 @@ JsonWriter& JsonWriter::reserve(std::size_t bytes) {
 }
 
 JsonWriter& JsonWriter::begin_object() {
-    before_value();
-    out_ += '{';
+    append_all(out_, needs_comma_, std::string_view("{"));
     needs_comma_ = false;
     return *this;
 }
@@ -79,8 +98,7 @@ JsonWriter& JsonWriter::end_object() {
 }
 
 JsonWriter& JsonWriter::begin_array() {
-    before_value();
-    out_ += '[';
+    append_all(out_, needs_comma_, std::string_view("["));
     needs_comma_ = false;
     return *this;
 }
@@ -92,16 +110,20 @@ JsonWriter& JsonWriter::end_array() {
 }
 
 JsonWriter& JsonWriter::name(std::string_view name) {
-    before_value();
-    out_ += '"';
-    out_.append(name).append("\":");
+    append_all(out_, needs_comma_, quote, name, std::string_view("\":"));
     needs_comma_ = false;
     return *this;
 }
 
 JsonWriter& JsonWriter::string(std::string_view value) {
-    before_value();
-    append_quoted(out_, value);
+    if (needs_escapes(value)) {
+        append_all(out_, needs_comma_, quote);
+        append_escaped(out_, value);
+        out_ += quote;
+    } else {
+        append_all(out_, needs_comma_, quote, value, quote);
+    }
+    needs_comma_ = true;
     return *this;
 }
 
@@ -116,19 +138,14 @@ JsonWriter& JsonWriter::boolean(bool value) { return raw(value ? "true" : "false
 JsonWriter& JsonWriter::null() { return raw("null"); }
 
 JsonWriter& JsonWriter::raw(std::string_view json) {
-    before_value();
-    out_ += json;
+    append_all(out_, needs_comma_, json);
+    needs_comma_ = true;
     return *this;
 }
 
 std::string JsonWriter::take() {
     needs_comma_ = false;
     return std::move(out_);
-}
-
-void JsonWriter::before_value() {
-    if (needs_comma_) out_ += ',';
-    needs_comma_ = true;
 }
 
 }  // namespace waybill::http

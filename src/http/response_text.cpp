@@ -4,6 +4,8 @@
 #include <array>
 #include <charconv>
 
+#include "http/octets.hpp"
+
 namespace waybill::http {
 
 namespace {
@@ -62,7 +64,7 @@ std::string_view reason_of(int status) {
 }
 
 bool ends_a_line(std::string_view text) {
-    return std::ranges::any_of(text, [](char c) { return c == '\r' || c == '\n' || c == '\0'; });
+    return has_control(text) && std::ranges::any_of(text, [](char c) { return c == '\r' || c == '\n' || c == '\0'; });
 }
 
 void append_header(std::string& out, std::string_view name, std::string_view value) {

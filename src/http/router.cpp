@@ -36,7 +36,9 @@ struct Pending {
 using CheckedToken = std::optional<Result<Caller>>;  // empty: no token came
 
 void append_hex(std::string& out, std::uint64_t value) {
-    for (int shift = 60; shift >= 0; shift -= 4) out += hex_digits[value >> shift & 15];
+    std::array<char, 16> text{};
+    for (auto digit = text.rbegin(); digit != text.rend(); ++digit, value >>= 4) *digit = hex_digits[value & 15];
+    out.append(text.data(), text.size());
 }
 
 bool is_request_id(std::string_view text) {
@@ -125,7 +127,7 @@ private:
     Response answer_options(const Pending& pending);
     bool runs_here(const Route& route) const;
 
-    std::optional<Response> refuse_caller(Pending& pending, const CheckedToken& token);
+    std::optional<Response> refuse_caller(Pending& pending, CheckedToken token);
     std::optional<Response> refuse_rate(Pending& pending, const Caller* caller);
     std::optional<Response> take(Pending& pending, RateStamp stamp, const std::string& key, std::int64_t cost);
     bool is_first_refusal();
@@ -222,7 +224,8 @@ std::variant<Response, Deferred> Router::State::dispatch(Pending& pending) {
             checked = services_.auth.check_access(token);
         }
     }
-    if (std::optional<Response> refusal = refuse_caller(pending, checked)) return finish(pending, std::move(*refusal));
+    if (std::optional<Response> refusal = refuse_caller(pending, std::move(checked)))
+        return finish(pending, std::move(*refusal));
     return run(pending);
 }
 
@@ -260,7 +263,7 @@ void Router::State::work(const std::shared_ptr<Pending>& pending, bool token_unc
             const std::string_view sent = bearer_token(pending->request);
             CheckedToken token;
             if (!sent.empty()) token = services_.auth.check_access(sent);
-            if (std::optional<Response> refusal = refuse_caller(*pending, token))
+            if (std::optional<Response> refusal = refuse_caller(*pending, std::move(token)))
                 return answer(ready(std::move(*refusal)));
         }
         if (pending->row == &no_route_) return answer(ready(refuse_route(*pending)));
@@ -309,7 +312,7 @@ Response Router::State::answer_options(const Pending& pending) {
 }
 
 // Counts the request for its caller, then says who may not go on.
-std::optional<Response> Router::State::refuse_caller(Pending& pending, const CheckedToken& token) {
+std::optional<Response> Router::State::refuse_caller(Pending& pending, CheckedToken token) {
     const Route& route = pending.row->route;
     const Request& request = pending.request;
     const bool known = token && token->has_value();
@@ -317,7 +320,7 @@ std::optional<Response> Router::State::refuse_caller(Pending& pending, const Che
     if (route.access != Access::anyone) {
         if (!token) return problem(request, ProtocolError::token_missing, "This route needs an access token.");
         if (!*token) return problem(request, token->error());
-        pending.caller = **token;
+        pending.caller = **std::move(token);
         if (route.access == Access::admin && !pending.caller.is_admin())
             return problem(request, Error{ErrorCode::forbidden, "This route is for administrators."});
     }

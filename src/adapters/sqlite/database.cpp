@@ -31,7 +31,7 @@ Database::Database(const SqliteOptions& options, Clock& clock, Log& log)
       clock_(clock),
       log_(log),
       writer_(open_writer(options)),
-      readers_(database_file(options.data_dir), options.write_deadline, clock) {}
+      readers_(database_file(options.data_dir), options.write_deadline, options.access == Access::server, clock) {}
 
 Database::~Database() {
     // Closing would copy a log that the disk may hold in part. Whoever opens it next writes it anew.
@@ -59,7 +59,8 @@ void Database::after_commit() {
     failed_syncs_ = 0;
     if (pages < options_.log_pages_max) return;
     const bool is_forced = pages >= log_lengths_max * options_.log_pages_max;
-    const int code = writer_->checkpoint(is_forced ? SQLITE_CHECKPOINT_RESTART : SQLITE_CHECKPOINT_PASSIVE);
+    const int mode = is_forced ? SQLITE_CHECKPOINT_RESTART : SQLITE_CHECKPOINT_PASSIVE;
+    const int code = readers_.without_views([&] { return writer_->checkpoint(mode); });
     if (code == SQLITE_OK || is_busy(code)) return;
     if (is_failed_sync(code)) {
         distrust(SqliteError(code, sqlite3_errstr(code)));

@@ -219,7 +219,6 @@ void PlacingMemory::forget_stock() {
 }
 
 PlannedBatch plan_batch(Connection& db, const PlacingFacts& facts, std::span<const NewOrder> orders, TimePoint now) {
-    const Snapshot snapshot(db);
     Placing placing(db, facts, now);
     for (const NewOrder& order : orders) placing.place(order);
     return placing.take();

@@ -4,15 +4,19 @@
 
 namespace waybill::sqlite {
 
-ReadPool::Lease::Lease(ReadPool& pool, std::unique_ptr<Connection> connection, std::uint64_t opening)
-    : pool_(&pool), connection_(std::move(connection)), opening_(opening) {}
+ReadPool::Lease::Lease(ReadPool& pool, std::unique_ptr<Reader> reader, std::uint64_t opening)
+    : pool_(&pool), reader_(std::move(reader)), opening_(opening) {}
 
 ReadPool::Lease::~Lease() {
-    if (connection_) pool_->give_back(std::move(connection_), opening_);
+    if (reader_) pool_->give_back(std::move(reader_), opening_);
 }
 
-ReadPool::ReadPool(std::filesystem::path file, Milliseconds wait_max, Clock& clock)
-    : file_(std::move(file)), wait_max_(wait_max), clock_(clock) {}
+ReadPool::ReadPool(std::filesystem::path file, Milliseconds wait_max, bool keeps_views, Clock& clock)
+    : file_(std::move(file)),
+      wait_max_(wait_max),
+      may_keep_views_(keeps_views),
+      clock_(clock),
+      keeps_views_(keeps_views) {}
 
 Result<ReadPool::Lease> ReadPool::lease() {
     std::unique_lock lock(mutex_);
@@ -25,28 +29,37 @@ Result<ReadPool::Lease> ReadPool::lease() {
     if (closed_) return fail(ErrorCode::unavailable, "The store is being opened again.");
     ++in_use_;
     const std::uint64_t opening = opening_;
+    std::unique_ptr<Reader> reader;
     if (!idle_.empty()) {
-        std::unique_ptr<Connection> connection = std::move(idle_.back());
+        reader = std::move(idle_.back());
         idle_.pop_back();
-        return Lease(*this, std::move(connection), opening);
     }
     lock.unlock();
     try {
-        return Lease(*this, std::make_unique<Connection>(file_, Connection::Mode::read), opening);
+        if (!reader) reader = std::make_unique<Reader>(file_);
+        reader->renew_view();
+        return Lease(*this, std::move(reader), opening);
     } catch (...) {
+        reader.reset();  // before it counts as gone
         give_back(nullptr, opening);
         throw;
     }
 }
 
-void ReadPool::give_back(std::unique_ptr<Connection> connection, std::uint64_t opening) {
+void ReadPool::give_back(std::unique_ptr<Reader> reader, std::uint64_t opening) {
     const std::lock_guard lock(mutex_);
     --in_use_;
-    // What could not be rolled back, for want of memory, would show its old state for ever.
-    if (connection && connection->in_transaction()) connection.reset();
-    if (!closed_ && opening == opening_ && connection) idle_.push_back(std::move(connection));
-    connection.reset();
+    // What could not be let go, for want of memory, would hold the log for ever.
+    if (reader && !keeps_views_ && !reader->let_go()) reader.reset();
+    if (!closed_ && opening == opening_ && reader) idle_.push_back(std::move(reader));
+    reader.reset();
     given_back_.notify_all();
+}
+
+void ReadPool::keep_views(bool keep) {
+    const std::lock_guard lock(mutex_);
+    keeps_views_ = keep && may_keep_views_;
+    if (!keeps_views_) std::erase_if(idle_, [](const auto& reader) { return !reader->let_go(); });
 }
 
 bool ReadPool::close(Milliseconds wait) {

@@ -111,7 +111,7 @@ public:
         return results;
     }
 
-    // Runs `body(Connection&)`, which returns a plain value, on a reader.
+    // Runs `body(Connection&)`, which returns a plain value, on a reader, so on one state of the tables.
     template <class Body>
     [[nodiscard]] auto read(Body body) -> Result<std::invoke_result_t<Body&, Connection&>> {
         if (!database_.is_healthy()) {

@@ -26,7 +26,6 @@ std::vector<Order> list_with_status(Connection& db, OrderStatus status, const Pa
 // Every status has its own run of the index; the newest of all are among the newest of each.
 std::vector<Order> list_all(Connection& db, const PageKey& from, std::size_t limit) {
     std::vector<Order> all;
-    const Snapshot snapshot(db);
     for (const OrderStatus status : {OrderStatus::pending, OrderStatus::processing, OrderStatus::processed,
                                      OrderStatus::failed, OrderStatus::cancelled}) {
         for (Order& order : list_with_status(db, status, from, limit)) all.push_back(std::move(order));

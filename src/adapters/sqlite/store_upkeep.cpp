@@ -20,7 +20,6 @@ WorkDepth measure(Connection& db, WorkKind kind, TimePoint now) {
 Result<StoreStats> SqliteStore::stats() {
     if (Result<void> taken = wait_until_absorbed(); !taken) return std::unexpected(taken.error());
     return read([&](Connection& db) {
-        const Snapshot snapshot(db);
         const TimePoint now = clock_.now();
         StoreStats found;
         for (const WorkKind kind : {WorkKind::process_order, WorkKind::send_mail}) {

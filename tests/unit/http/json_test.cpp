@@ -290,6 +290,19 @@ TEST(JsonWriter, escapes_what_must_be_and_replaces_what_is_no_utf_8) {
               "b\"");
 }
 
+TEST(JsonWriter, finds_what_must_be_escaped_wherever_it_stands) {
+    for (std::size_t size = 1; size <= 20; ++size) {
+        for (std::size_t at = 0; at < size; ++at) {
+            for (int octet = 0; octet < 256; ++octet) {
+                std::string text(size, '~');
+                text[at] = static_cast<char>(octet);
+                const bool is_plain = octet >= 0x20 && octet < 0x80 && octet != '"' && octet != '\\';
+                EXPECT_EQ(written(text) == '"' + text + '"', is_plain) << size << ' ' << at << ' ' << octet;
+            }
+        }
+    }
+}
+
 TEST(JsonWriter, is_read_back_as_it_was) {
     std::string all;
     for (int c = 0; c < 128; ++c) all += static_cast<char>(c);
