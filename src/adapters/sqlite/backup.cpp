@@ -97,14 +97,29 @@ struct EndBackup {
     void operator()(sqlite3_backup* backup) const { sqlite3_backup_finish(backup); }
 };
 
+// SQLite does not say which of the two files failed. The source is only read, the copy is new.
+bool is_of_copy(int code) {
+    switch (code & 0xff) {
+        case SQLITE_FULL:
+        case SQLITE_READONLY:
+            return true;
+        case SQLITE_IOERR:
+            return code != SQLITE_IOERR_READ && code != SQLITE_IOERR_SHORT_READ && !is_without_shared_memory(code);
+        default:
+            return false;
+    }
+}
+
 // One state of the tables, which the source's open transaction holds. Throws SqliteError.
 void copy_pages(Connection& source, Connection& copy) {
     std::unique_ptr<sqlite3_backup, EndBackup> backup(
         sqlite3_backup_init(copy.handle(), "main", source.handle(), "main"));
-    if (!backup) throw SqliteError(sqlite3_extended_errcode(copy.handle()), sqlite3_errmsg(copy.handle()));
+    if (!backup) throw SqliteError(sqlite3_extended_errcode(copy.handle()), sqlite3_errmsg(copy.handle()), copy.file());
     int code = SQLITE_OK;
     while (code == SQLITE_OK) code = sqlite3_backup_step(backup.get(), pages_per_step);
-    if (code != SQLITE_DONE) throw SqliteError(code, sqlite3_errstr(code));
+    if (code == SQLITE_DONE) return;
+    Connection& failed = is_of_copy(code) ? copy : source;
+    throw SqliteError(code, sqlite3_errstr(code), failed.file());
 }
 
 std::uint64_t absorbed_of(Connection& db, int schema) {

@@ -10,27 +10,6 @@ std::unexpected<Error> unusable(const std::filesystem::path& data_dir, const std
     return fail(ErrorCode::unavailable, "The database in " + data_dir.string() + " " + why + ".");
 }
 
-std::string why_not(const SqliteError& error) {
-    if (is_without_shared_memory(error.code())) {
-        return "cannot be kept on its file system; choose another --data-dir, on a local disk";
-    }
-    switch (error.code() & 0xff) {
-        case SQLITE_NOTADB:
-        case SQLITE_CORRUPT:
-            return "is damaged, or is no Waybill database; restore it from a backup";
-        case SQLITE_FULL:
-            return "cannot be opened: the disk is full";
-        case SQLITE_READONLY:
-        case SQLITE_CANTOPEN:
-        case SQLITE_PERM:
-            return "cannot be opened for writing; check who owns its files";
-        case SQLITE_BUSY:
-            return "is kept busy by another process";
-        default:
-            return "cannot be opened";
-    }
-}
-
 // Whoever holds the lock migrates; a command beside a server must find its own schema.
 Result<void> settle_schema(Connection& db, const SqliteOptions& options, bool may_migrate) {
     const int found = read_schema_version(db);
@@ -90,7 +69,7 @@ Result<std::unique_ptr<SqliteStore>> SqliteStore::open(const SqliteOptions& opti
         // The sentence for the person is in the result.
         log.write(LogLevel::debug, "store-not-opened",
                   {{"code", std::to_string(error.code())}, {"reason", error.what()}});
-        return unusable(options.data_dir, why_not(error));
+        return unusable(options.data_dir, why_unusable(error.code()));
     }
 }
 

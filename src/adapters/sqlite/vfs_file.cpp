@@ -11,11 +11,11 @@ namespace {
 // SQLite itself never writes more than a page at once (64 KiB), and counts on it.
 constexpr std::size_t write_bytes_max = 1u << 16;
 
-void check(int code) {
-    if (code != SQLITE_OK) throw SqliteError(code, sqlite3_errstr(code));
-}
-
 }  // namespace
+
+void VfsFile::check(int code) const {
+    if (code != SQLITE_OK) throw SqliteError(code, sqlite3_errstr(code), path_);
+}
 
 VfsFile::VfsFile(const std::filesystem::path& file) : path_(std::filesystem::absolute(file).string()) {
     sqlite3_vfs* const vfs = sqlite3_vfs_find(nullptr);

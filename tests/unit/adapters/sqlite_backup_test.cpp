@@ -10,6 +10,7 @@
 namespace waybill::sqlite {
 namespace {
 
+using ::testing::AllOf;
 using ::testing::HasSubstr;
 using waybill::testing::DiskStep;
 using waybill::testing::FaultyDisk;
@@ -118,6 +119,49 @@ TEST_F(SqliteBackup, AFullDiskLeavesNoFile) {
     disk.heal();
     EXPECT_TRUE(take());
     store.reset();
+}
+
+TEST_F(SqliteBackup, NamesTheFileThatFailed) {
+    { stock_up(*open()); }
+    FaultyDisk disk;
+    const std::string shop = (data_dir() / "waybill.db").string();
+    struct Case {
+        DiskStep step;
+        int code;
+        const char* file;
+        std::string named;
+        const char* why;
+    };
+    const std::vector<Case> cases{
+        {DiskStep::open, SQLITE_CANTOPEN, "waybill.db", shop, "check who owns its files"},
+        {DiskStep::open, SQLITE_PERM, "waybill.db", shop, "check who owns its files"},
+        {DiskStep::shared_memory, SQLITE_FULL, "waybill.db", shop, "the disk is full"},
+        {DiskStep::read, SQLITE_IOERR_READ, "waybill.db", shop, "the disk fails"},
+        {DiskStep::lock, SQLITE_BUSY, "waybill.db", shop, "kept busy"},
+        {DiskStep::read, SQLITE_IOERR_READ, "orders.journal", (data_dir() / "orders.journal").string(),
+         "the disk fails"},
+        {DiskStep::write, SQLITE_FULL, ".partial", file().string(), "the disk is full"},
+        {DiskStep::write, SQLITE_IOERR_WRITE, ".partial", file().string(), "the disk fails"},
+    };
+    write_bytes(data_dir() / "orders.journal", std::string(100, '\0'));
+    for (const Case& wanted : cases) {
+        disk.fail(wanted.step, wanted.code, 0, FaultyDisk::for_ever, wanted.file);
+        const Result<BackupReport> report = take();
+        ASSERT_FALSE(report) << wanted.named;
+        EXPECT_THAT(report.error().detail, AllOf(HasSubstr(wanted.named), HasSubstr(wanted.why))) << wanted.code;
+        EXPECT_NE(report.error().detail.contains(file().string()), report.error().detail.contains(data_dir().string()))
+            << report.error().detail;
+    }
+}
+
+TEST_F(SqliteBackup, OfADamagedShopNamesTheShop) {
+    { stock_up(*open()); }
+    std::string bytes = bytes_of(data_dir() / "waybill.db");
+    std::fill(bytes.begin(), bytes.begin() + 4'000, 'x');
+    write_bytes(data_dir() / "waybill.db", bytes);
+    const Result<BackupReport> report = take();
+    ASSERT_FALSE(report);
+    EXPECT_THAT(report.error().detail, AllOf(HasSubstr((data_dir() / "waybill.db").string()), HasSubstr("damaged")));
 }
 
 TEST_F(SqliteBackup, WhereThereIsNoShopNothingIsWritten) {
