@@ -152,6 +152,7 @@ Result<BackupReport> copy_shop(const BackupOptions& options, const std::filesyst
     Connection source(database_file(options.data_dir), Connection::Mode::read);
     const Result<int> schema = find_schema(source, options.data_dir);
     if (!schema) return std::unexpected(schema.error());
+    if (Result<void> alone = refuse_beside_restore(options.data_dir); !alone) return std::unexpected(alone.error());
     const Result<std::string> secret = read_small_file(secret_file(options.data_dir));
     if (!secret) return std::unexpected(secret.error());
 

@@ -44,16 +44,16 @@ SqliteStore::SqliteStore(const SqliteOptions& options, DirLock lock, Clock& cloc
 
 Result<std::unique_ptr<SqliteStore>> SqliteStore::open(const SqliteOptions& options, Clock& clock, Log& log) {
     switch_off_memory_statistics();
-    if (Result<void> ready = prepare_data_dir(options.data_dir); !ready) return std::unexpected(ready.error());
+    if (Result<void> made = make_data_dir(options.data_dir); !made) return std::unexpected(made.error());
     Result<DirLock> lock = lock_data_dir(options.data_dir, options.access, options.busy_deadline, clock);
     if (!lock) return std::unexpected(lock.error());
+    if (Result<void> made = prepare_data_dir(options.data_dir); !made) return std::unexpected(made.error());
     const bool holds_lock = lock->held();
     try {
         auto store = std::make_unique<SqliteStore>(options, *std::move(lock), clock, log);
-        // Beside a server it is the server's.
-        if (holds_lock) {
-            if (Result<void> renewed = store->database_.renew_log(); !renewed) return std::unexpected(renewed.error());
-        }
+        // Beside a server the log is the server's.
+        Result<void> ready = holds_lock ? store->database_.renew_log() : refuse_beside_restore(options.data_dir);
+        if (!ready) return std::unexpected(ready.error());
         Result<void> settled = settle_schema(store->database_.writer(), options, holds_lock);
         if (!settled) return std::unexpected(settled.error());
         if (options.access == Access::command) {

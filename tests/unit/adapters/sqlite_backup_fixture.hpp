@@ -3,6 +3,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <filesystem>
 #include <fstream>
 #include <functional>
@@ -86,6 +87,16 @@ protected:
     }
     static void write_bytes(const fs::path& path, const std::string& bytes) {
         std::ofstream(path, std::ios::binary) << bytes;
+    }
+
+    // Beside the lock.
+    [[nodiscard]] static Ids names_in(const fs::path& dir) {
+        Ids names;
+        for (const fs::directory_entry& entry : fs::directory_iterator(dir)) {
+            if (entry.path().filename() != "waybill.lock") names.push_back(entry.path().filename());
+        }
+        std::ranges::sort(names);
+        return names;
     }
 
     // The backup with another content and a seal that fits it.

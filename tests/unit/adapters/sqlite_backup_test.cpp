@@ -164,6 +164,14 @@ TEST_F(SqliteBackup, OfADamagedShopNamesTheShop) {
     EXPECT_THAT(report.error().detail, AllOf(HasSubstr((data_dir() / "waybill.db").string()), HasSubstr("damaged")));
 }
 
+TEST_F(SqliteBackup, IsNotTakenBesideARestore) {
+    { stock_up(*open()); }
+    const ForeignLock held(data_dir(), ::getppid(), "restore");
+    const Result<BackupReport> report = take();
+    ASSERT_FALSE(report);
+    EXPECT_THAT(report.error().detail, HasSubstr("A restore (process " + std::to_string(::getppid()) + ") "));
+}
+
 TEST_F(SqliteBackup, WhereThereIsNoShopNothingIsWritten) {
     EXPECT_FALSE(take());
     fs::create_directory(data_dir());
