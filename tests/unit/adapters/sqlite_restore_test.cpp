@@ -1,13 +1,62 @@
 #include <gmock/gmock.h>
 
+#include <sys/wait.h>
+
+#include <array>
+#include <csignal>
+#include <optional>
+
+#include "adapters/sqlite/placing.hpp"
+#include "tests/support/faulty_disk.hpp"
 #include "tests/unit/adapters/sqlite_backup_fixture.hpp"
 
 namespace waybill::sqlite {
 namespace {
 
+using ::testing::AllOf;
 using ::testing::HasSubstr;
+using waybill::testing::DiskStep;
+using waybill::testing::FaultyDisk;
 
 struct Death {};
+
+// Holds a database open, as another command does.
+class OtherProcess {
+public:
+    explicit OtherProcess(const fs::path& data_dir) {
+        const std::string database = data_dir / "waybill.db";
+        std::array<int, 2> ready{};
+        if (::pipe(ready.data()) != 0) throw std::runtime_error("no pipe");
+        process_ = ::fork();
+        if (process_ == 0) hold(database.c_str(), ready[1]);
+        ::close(ready[1]);
+        char done = 0;
+        const bool holds = ::read(ready[0], &done, 1) == 1;
+        ::close(ready[0]);
+        if (!holds) throw std::runtime_error("the database is not held");
+    }
+    ~OtherProcess() {
+        ::kill(process_, SIGKILL);
+        ::waitpid(process_, nullptr, 0);
+    }
+    OtherProcess(const OtherProcess&) = delete;
+    OtherProcess& operator=(const OtherProcess&) = delete;
+    [[nodiscard]] pid_t process() const { return process_; }
+
+private:
+    [[noreturn]] static void hold(const char* database, int ready) {
+        const int file = ::open(database, O_RDWR);
+        struct flock shared {};
+        shared.l_type = F_RDLCK;
+        shared.l_whence = SEEK_SET;
+        shared.l_start = (1 << 30) + 2;
+        shared.l_len = 510;
+        if (file < 0 || ::fcntl(file, F_SETLK, &shared) != 0 || ::write(ready, "x", 1) != 1) ::_exit(1);
+        for (;;) ::pause();
+    }
+
+    pid_t process_;
+};
 
 // A shop whose process died with orders in its journal and in SQLite's log, and a backup from before.
 class SqliteRestore : public SqliteBackup {
@@ -28,6 +77,7 @@ protected:
     }
 
     fs::path died;
+    const Ids old_orders{"after-in-journal", "after-in-log", "before"};
 };
 
 TEST_F(SqliteRestore, LetsNothingOfTheReplacedShopThrough) {
@@ -49,7 +99,7 @@ TEST_F(SqliteRestore, KeepsWhatItReplacedAsAShopOfItsOwn) {
     const fs::path replaced = put(died)->replaced;
     EXPECT_EQ(replaced.parent_path(), died);
     const StorePtr store = open_at(replaced);
-    EXPECT_EQ(orders_of(*store), (Ids{"after-in-journal", "after-in-log", "before"}));
+    EXPECT_EQ(orders_of(*store), old_orders);
     EXPECT_EQ(bytes_of(replaced / "secret"), "secret of now\n");
 }
 
@@ -82,7 +132,7 @@ TEST_F(SqliteRestore, ThatDiesAtAnyStepLeavesTheOldShopOrTheNew) {
             has_died = true;
         }
         const Ids found = orders_of(*open_at(dir));
-        const bool is_old = found == Ids{"after-in-journal", "after-in-log", "before"};
+        const bool is_old = found == old_orders;
         EXPECT_TRUE(is_old || found == Ids{"before"}) << "step " << dies_at;
         (is_old ? seen_old : seen_new) = true;
         // The second try always ends well.
@@ -93,6 +143,117 @@ TEST_F(SqliteRestore, ThatDiesAtAnyStepLeavesTheOldShopOrTheNew) {
     }
     EXPECT_TRUE(seen_old);
     EXPECT_TRUE(seen_new);
+}
+
+// After a kill the log is still there, and it fits any database.
+TEST_F(SqliteRestore, LetsNothingThroughWhereTheDatabaseWasMovedAway) {
+    write_bytes(died / "waybill.db-shm", "index");
+    write_bytes(died / "waybill.db-journal", "pages");
+    fs::rename(died / "waybill.db", directory_.path() / "damaged.db");
+    const Ids names{"orders.journal", "secret", "waybill.db-journal", "waybill.db-shm", "waybill.db-wal"};
+    ASSERT_EQ(names_in(died), names);
+    const Result<RestoreReport> restored = put(died);
+    ASSERT_TRUE(restored) << restored.error().detail;
+    EXPECT_FALSE(restored->replaced_is_readable);
+    EXPECT_EQ(names_in(restored->replaced), names);
+    EXPECT_EQ(bytes_of(restored->replaced / "secret"), "secret of now\n");
+    EXPECT_EQ(names_in(died), (Ids{restored->replaced.filename(), "secret", "waybill.db"}));
+    EXPECT_EQ(orders_of(*open_at(died)), Ids{"before"});
+}
+
+TEST_F(SqliteRestore, KeepsASecretThatStoodAlone) {
+    const fs::path dir = directory_.path() / "other";
+    fs::create_directory(dir);
+    write_bytes(dir / "secret", "a third one\n");
+    const Result<RestoreReport> restored = put(dir);
+    ASSERT_TRUE(restored) << restored.error().detail;
+    EXPECT_EQ(names_in(restored->replaced), Ids{"secret"});
+    EXPECT_EQ(bytes_of(dir / "secret"), "secret of the backup\n");
+}
+
+// A passing trouble is no damage: its log may hold orders.
+TEST_F(SqliteRestore, TouchesNothingWhereTheOldShopCannotBeReadForTheMoment) {
+    FaultyDisk disk;
+    struct Case {
+        DiskStep step;
+        int code;
+        const char* file;
+        const char* why;
+    };
+    const std::vector<Case> cases{
+        {DiskStep::write, SQLITE_FULL, "waybill.db", "the disk is full"},
+        {DiskStep::sync, SQLITE_IOERR_FSYNC, "waybill.db", "the disk fails"},
+        {DiskStep::read, SQLITE_IOERR_READ, "waybill.db", "the disk fails"},
+        {DiskStep::read, SQLITE_IOERR_READ, "waybill.db-wal", "the disk fails"},
+        {DiskStep::lock, SQLITE_BUSY, "waybill.db", "kept busy"},
+        {DiskStep::open, SQLITE_CANTOPEN, "waybill.db", "check who owns its files"},
+        {DiskStep::read, SQLITE_IOERR_READ, "orders.journal", "the disk fails"},
+    };
+    const Ids names = names_in(died);
+    for (const Case& wanted : cases) {
+        const fs::path dir = directory_.path() / "try";
+        fs::copy(died, dir);
+        disk.fail(wanted.step, wanted.code, 0, FaultyDisk::for_ever, wanted.file);
+        const Result<RestoreReport> refused = put(dir);
+        disk.heal();
+        ASSERT_FALSE(refused) << wanted.file << wanted.code;
+        EXPECT_THAT(refused.error().detail, AllOf(HasSubstr(dir), HasSubstr(wanted.why)));
+        Ids left = names_in(dir);
+        std::erase(left, "waybill.db-shm");
+        EXPECT_EQ(left, names) << wanted.file << wanted.code;
+        EXPECT_FALSE(bytes_of(dir / "waybill.db-wal").empty()) << wanted.file << wanted.code;
+        EXPECT_EQ(orders_of(*open_at(dir)), old_orders) << wanted.file << wanted.code;
+        fs::remove_all(dir);
+    }
+}
+
+TEST_F(SqliteRestore, SeesWhoeverOpensTheDatabaseMeanwhile) {
+    int refusals = 0;
+    const Ids names = names_in(died);
+    for (int comes_at = 1;; ++comes_at) {
+        const fs::path dir = directory_.path() / ("try-" + std::to_string(comes_at));
+        fs::copy(died, dir);
+        int step = 0;
+        std::optional<OtherProcess> other;
+        const Result<RestoreReport> restored = put(dir, [&] {
+            if (++step == comes_at) other.emplace(dir);
+        });
+        if (!restored) {
+            ++refusals;
+            EXPECT_THAT(restored.error().detail, HasSubstr("(process " + std::to_string(other->process()) + ")"));
+            other.reset();
+            for (const std::string& name : names_in(dir)) {
+                EXPECT_TRUE(std::ranges::find(names, name) != names.end() || name.ends_with("-shm"))
+                    << name << ", step " << comes_at;
+            }
+            EXPECT_EQ(orders_of(*open_at(dir)), old_orders) << "step " << comes_at;
+        }
+        fs::remove_all(dir);
+        if (step < comes_at) break;
+    }
+    EXPECT_GE(refusals, 6);
+}
+
+TEST_F(SqliteRestore, ThatFailsLeavesNothingBehind) {
+    int failures = 0;
+    for (int fails_at = 1;; ++fails_at) {
+        const fs::path dir = directory_.path() / ("try-" + std::to_string(fails_at));
+        fs::copy(died, dir);
+        int step = 0;
+        const Result<RestoreReport> restored = put(dir, [&] {
+            if (++step == fails_at) fs::remove(dir / "waybill.db.restoring");
+        });
+        if (!restored) {
+            ++failures;
+            for (const std::string& name : names_in(dir)) {
+                EXPECT_FALSE(name.starts_with("replaced-") || name.ends_with(".restoring")) << name;
+            }
+        }
+        EXPECT_EQ(orders_of(*open_at(dir)), restored ? Ids{"before"} : old_orders) << "step " << fails_at;
+        fs::remove_all(dir);
+        if (step < fails_at) break;
+    }
+    EXPECT_GE(failures, 5);
 }
 
 }  // namespace
