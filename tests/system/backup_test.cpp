@@ -152,13 +152,17 @@ TEST(Backup, IsNotRestoredBesideAServerAndRestoringCanBeUndone) {
     ASSERT_EQ(restored.exit_status, 0) << restored.err;
     shop.start();
     EXPECT_EQ(shop.client().get("/api/v1/orders/" + id, customer.auth()).status, 404);
-    ASSERT_EQ(shop.terminate(), 0);
+    ASSERT_EQ(shop.client().post("/api/v1/orders", demo_order, customer.auth()).status, 201);
+    // Its log and its journal stay.
+    shop.kill();
 
     const std::string replaced = value_of(restored.out, "is kept in");
     ASSERT_FALSE(replaced.empty()) << restored.out;
-    for (const char* name : {"waybill.db", "orders.journal", "secret"}) {
-        fs::rename(fs::path(replaced) / name, shop.data_dir() / name);
-    }
+    EXPECT_NE(restored.out.find("waybill restore '" + replaced + "' --data-dir '" + shop.data_dir().string() + "'"),
+              std::string::npos)
+        << restored.out;
+    const ProcessResult undone = shop.run({"restore", replaced});
+    ASSERT_EQ(undone.exit_status, 0) << undone.err;
     shop.start();
     EXPECT_EQ(shop.client().get("/api/v1/orders/" + id, customer.auth()).status, 200);
     fs::remove_all(folder);

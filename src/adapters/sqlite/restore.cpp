@@ -10,6 +10,7 @@
 
 #include "adapters/sqlite/backup_file.hpp"
 #include "adapters/sqlite/backup_tables.hpp"
+#include "adapters/sqlite/copy_shop.hpp"
 #include "adapters/sqlite/data_dir.hpp"
 #include "adapters/sqlite/order_journal.hpp"
 #include "adapters/sqlite/replaced_shop.hpp"
@@ -64,12 +65,35 @@ struct Prepared {
     std::string secret;
 };
 
-// The new database, aside, complete and synced.
-Result<Prepared> prepare_database(const RestoreOptions& options, const SealedFile& sealed) {
-    const Path file = aside(database_file(options.data_dir));
-    if (Result<void> copied = copy_database(options.file, sealed, file); !copied) {
-        return std::unexpected(copied.error());
+Result<SealedFile> copy_backup(const Path& file, const Path& into) {
+    Result<SealedFile> sealed = check_seal(file);
+    if (!sealed) return sealed;
+    if (Result<void> copied = copy_database(file, *sealed, into); !copied) return std::unexpected(copied.error());
+    return sealed;
+}
+
+// That of what a restore replaced, for one.
+Result<SealedFile> copy_folder(const RestoreOptions& options, const Path& into, Clock& clock) {
+    std::error_code ignored;
+    if (std::filesystem::equivalent(database_file(options.file), database_file(options.data_dir), ignored)) {
+        return fail(ErrorCode::unavailable, "The database in " + options.file.string() + " is in use in " +
+                                                options.data_dir.string() + ": no restore has replaced it.");
     }
+    if (!std::filesystem::exists(database_file(options.file), ignored)) {
+        return fail(ErrorCode::unavailable, "There is no shop in " + options.file.string() + ".");
+    }
+    if (Result<void> made = write_small_file(into, {}); !made) return std::unexpected(made.error());
+    const Result<BackupReport> copied = copy_shop(options.file, options.journal_half_bytes, into, clock);
+    if (!copied) return std::unexpected(copied.error());
+    return SealedFile{};
+}
+
+// The new database, aside, complete and synced.
+Result<Prepared> prepare_database(const RestoreOptions& options, Clock& clock) {
+    const Path file = aside(database_file(options.data_dir));
+    const Result<SealedFile> sealed = std::filesystem::is_directory(options.file) ? copy_folder(options, file, clock)
+                                                                                  : copy_backup(options.file, file);
+    if (!sealed) return std::unexpected(sealed.error());
     Prepared prepared;
     {
         Connection db(file, Connection::Mode::copy);
@@ -87,8 +111,8 @@ Result<Prepared> prepare_database(const RestoreOptions& options, const SealedFil
         prepared.report.complete_until = notes->complete_until;
         prepared.report.from_journal = notes->from_journal;
         prepared.report.schema = schema;
-        prepared.report.sha256 = sealed.sha256;
-        prepared.report.bytes = sealed.database_bytes;
+        prepared.report.sha256 = sealed->sha256;
+        prepared.report.bytes = sealed->database_bytes;
         prepared.secret = notes->secret;
         if (prepared.report.orders != notes->orders) {
             return fail(ErrorCode::unavailable, "The backup " + options.file.string() + " lacks orders.");
@@ -106,13 +130,11 @@ Result<void> rename_file(const Path& from, const Path& to) {
 class Restoring {
 public:
     Restoring(const RestoreOptions& options, Clock& clock)
-        : options_(options), dir_(options.data_dir), old_(options.data_dir, clock, [this] { step(); }) {}
+        : options_(options), dir_(options.data_dir), clock_(clock), old_(options.data_dir, clock, [this] { step(); }) {}
 
     [[nodiscard]] Result<RestoreReport> run() {
-        const Result<SealedFile> sealed = check_seal(options_.file);
-        if (!sealed) return std::unexpected(sealed.error());
         step();
-        Result<Prepared> prepared = prepare_database(options_, *sealed);
+        Result<Prepared> prepared = prepare_database(options_, clock_);
         if (!prepared) return std::unexpected(prepared.error());
         step();
         const bool has_secret = !prepared->secret.empty();
@@ -168,6 +190,7 @@ private:
 
     const RestoreOptions& options_;
     const Path& dir_;
+    Clock& clock_;
     ReplacedShop old_;
 };
 

@@ -171,6 +171,45 @@ TEST_F(SqliteRestore, KeepsASecretThatStoodAlone) {
     EXPECT_EQ(bytes_of(dir / "secret"), "secret of the backup\n");
 }
 
+TEST_F(SqliteRestore, IsUndoneByRestoringTheFolderOfWhatItReplaced) {
+    const fs::path replaced = put(died)->replaced;
+    {
+        const StorePtr store = open_at(died);
+        ASSERT_TRUE(place(*store, "new"));
+    }
+    RestoreOptions options{.data_dir = died, .file = replaced};
+    const Result<RestoreReport> undone = restore(options, clock_);
+    ASSERT_TRUE(undone) << undone.error().detail;
+    EXPECT_EQ(undone->backup.orders, 3);
+    EXPECT_EQ(orders_of(*open_at(died)), old_orders);
+    EXPECT_EQ(bytes_of(died / "secret"), "secret of now\n");
+    EXPECT_EQ(orders_of(*open_at(undone->replaced)), (Ids{"before", "new"}));
+    EXPECT_EQ(fs::status(died / "waybill.db").permissions() & fs::perms::mask,
+              fs::perms::owner_read | fs::perms::owner_write);
+}
+
+// As a crash leaves it: the log without its index.
+TEST_F(SqliteRestore, TakesTheFolderOfAShopThatDied) {
+    const fs::path other = directory_.path() / "other";
+    const Result<RestoreReport> restored = restore({.data_dir = other, .file = died}, clock_);
+    ASSERT_TRUE(restored) << restored.error().detail;
+    EXPECT_EQ(orders_of(*open_at(other)), old_orders);
+    EXPECT_EQ(orders_of(*open_at(died)), old_orders);
+}
+
+// A restore that died leaves second names of the files that are in use.
+TEST_F(SqliteRestore, RefusesAFolderWithTheDatabaseThatItWouldReplace) {
+    const fs::path folder = died / "replaced-and-not";
+    fs::create_directory(folder);
+    fs::create_hard_link(died / "waybill.db", folder / "waybill.db");
+    for (const fs::path& file : {folder, died}) {
+        const Result<RestoreReport> refused = restore({.data_dir = died, .file = file}, clock_);
+        ASSERT_FALSE(refused);
+        EXPECT_THAT(refused.error().detail, HasSubstr("is in use in"));
+    }
+    EXPECT_EQ(orders_of(*open_at(died)), old_orders);
+}
+
 // A passing trouble is no damage: its log may hold orders.
 TEST_F(SqliteRestore, TouchesNothingWhereTheOldShopCannotBeReadForTheMoment) {
     FaultyDisk disk;
