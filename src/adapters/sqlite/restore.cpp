@@ -88,6 +88,13 @@ Result<SealedFile> copy_folder(const RestoreOptions& options, const Path& into, 
     return SealedFile{};
 }
 
+// Caches count versions. They go far above those of the replaced shop, which may be unreadable, and of every
+// other that was restored here: one change raises them by one, and no shop makes one each microsecond.
+void raise_versions(Connection& db, TimePoint now) {
+    db.run("UPDATE counters SET value = max(value + 1, ?1 * 1000) WHERE name IN ('catalogue_version', 'stock_version')",
+           now);
+}
+
 // The new database, aside, complete and synced.
 Result<Prepared> prepare_database(const RestoreOptions& options, Clock& clock) {
     const Path file = aside(database_file(options.data_dir));
@@ -106,6 +113,7 @@ Result<Prepared> prepare_database(const RestoreOptions& options, Clock& clock) {
         if (!notes) return fail(ErrorCode::unavailable, options.file.string() + " is no backup of Waybill.");
         migrate(db);
         db.run("UPDATE counters SET value = max(value, ?1) WHERE name = 'orders_absorbed'", newest_in_journal(options));
+        raise_versions(db, clock.now());
         if (Result<void> sound = check_tables(db, options.file); !sound) return std::unexpected(sound.error());
         prepared.report = count_tables(db);
         prepared.report.complete_until = notes->complete_until;

@@ -295,5 +295,26 @@ TEST_F(SqliteRestore, ThatFailsLeavesNothingBehind) {
     EXPECT_GE(failures, 5);
 }
 
+// What others keep of the replaced shop must count as older. Several restores of one backup follow each other.
+TEST_F(SqliteRestore, ReachesVersionsThatTheReplacedShopHasNot) {
+    for (int round = 1; round <= 3; ++round) {
+        TablesVersion replaced;
+        {
+            const StorePtr store = open_at(died);
+            for (int price = 1; price <= 5; ++price) {
+                ProductPatch patch;
+                patch.price = 100 * round + price;
+                ASSERT_TRUE(store->update_product(ProductId("p1"), patch));
+            }
+            replaced = select_version(store->database().writer());
+        }
+        clock_.advance(Milliseconds{1});
+        ASSERT_TRUE(put(died));
+        const TablesVersion present = select_version(open_at(died)->database().writer());
+        EXPECT_GT(present.catalogue, replaced.catalogue) << round;
+        EXPECT_GT(present.stock, replaced.stock) << round;
+    }
+}
+
 }  // namespace
 }  // namespace waybill::sqlite
