@@ -84,10 +84,6 @@ void copy_pages(Connection& source, Connection& copy) {
     throw SqliteError(code, sqlite3_errstr(code), failed.file());
 }
 
-std::uint64_t absorbed_of(Connection& db, int schema) {
-    return schema < first_schema_with_journal ? 0 : select_version(db).absorbed;
-}
-
 void absorb(Connection& copy, const std::vector<FreshOrder>& missing, TimePoint now) {
     if (missing.empty()) return;
     migrate(copy);  // what takes orders in knows the present tables only
@@ -110,6 +106,10 @@ Result<int> find_schema(Connection& source, const std::filesystem::path& data_di
 }
 
 }  // namespace
+
+std::uint64_t absorbed_of(Connection& db, int schema) {
+    return schema < first_schema_with_journal ? 0 : select_version(db).absorbed;
+}
 
 Result<BackupReport> copy_shop(const std::filesystem::path& data_dir, std::uint64_t journal_half_bytes,
                                const std::filesystem::path& into, Clock& clock) {

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <filesystem>
 
+#include "adapters/sqlite/connection.hpp"
 #include "adapters/sqlite/sqlite.hpp"
 
 namespace waybill::sqlite {
@@ -13,5 +14,8 @@ namespace waybill::sqlite {
 // sentence. Throws SqliteError.
 [[nodiscard]] Result<BackupReport> copy_shop(const std::filesystem::path& data_dir, std::uint64_t journal_half_bytes,
                                              const std::filesystem::path& into, Clock& clock);
+
+// The number of the newest order in the tables. Throws SqliteError.
+[[nodiscard]] std::uint64_t absorbed_of(Connection& db, int schema);
 
 }  // namespace waybill::sqlite

@@ -45,12 +45,12 @@ Result<void> refuse_while_open(const Path& data_dir) {
 
 // 0 where there are none. Of a journal with a record that cannot be understood, those before it: a server
 // refuses it. A journal that the disk does not give for the moment may be replayed later: throws SqliteError.
-std::uint64_t newest_in_journal(const RestoreOptions& options) {
+std::uint64_t newest_in_journal(const Path& data_dir, std::uint64_t half_bytes) {
     std::uint64_t newest = 0;
-    const Path file = journal_file(options.data_dir);
+    const Path file = journal_file(data_dir);
     if (!std::filesystem::exists(file)) return newest;
     try {
-        OrderJournal(file, options.journal_half_bytes).replay([&](const JournaledOrder& order) {
+        OrderJournal(file, half_bytes).replay([&](const JournaledOrder& order) {
             newest = std::max(newest, order.sequence);
         });
     } catch (const SqliteError&) {
@@ -82,10 +82,20 @@ Result<SealedFile> copy_folder(const RestoreOptions& options, const Path& into, 
     if (!std::filesystem::exists(database_file(options.file), ignored)) {
         return fail(ErrorCode::unavailable, "There is no shop in " + options.file.string() + ".");
     }
+    const Result<DirLock> lock = lock_data_dir(options.file, Access::command, options.lock_wait, clock);
+    if (!lock) return std::unexpected(lock.error());
+    if (!lock->held()) {
+        return fail(ErrorCode::unavailable, "Another Waybill process uses " + options.file.string() + "; stop it.");
+    }
     if (Result<void> made = write_small_file(into, {}); !made) return std::unexpected(made.error());
     const Result<BackupReport> copied = copy_shop(options.file, options.journal_half_bytes, into, clock);
     if (!copied) return std::unexpected(copied.error());
-    return SealedFile{};
+    // Beside a server a gap would be orders that came while the journal was read.
+    Connection copy(into, Connection::Mode::copy);
+    const std::uint64_t newest = newest_in_journal(options.file, options.journal_half_bytes);
+    if (newest <= absorbed_of(copy, read_schema_version(copy))) return SealedFile{};
+    return fail(ErrorCode::unavailable, "The order journal in " + options.file.string() +
+                                            " does not continue its database; they are not of one moment.");
 }
 
 // Caches count versions. They go far above those of the replaced shop, which may be unreadable, and of every
@@ -112,7 +122,8 @@ Result<Prepared> prepare_database(const RestoreOptions& options, Clock& clock) {
         const std::optional<BackupNotes> notes = take_backup_notes(db);
         if (!notes) return fail(ErrorCode::unavailable, options.file.string() + " is no backup of Waybill.");
         migrate(db);
-        db.run("UPDATE counters SET value = max(value, ?1) WHERE name = 'orders_absorbed'", newest_in_journal(options));
+        db.run("UPDATE counters SET value = max(value, ?1) WHERE name = 'orders_absorbed'",
+               newest_in_journal(options.data_dir, options.journal_half_bytes));
         raise_versions(db, clock.now());
         if (Result<void> sound = check_tables(db, options.file); !sound) return std::unexpected(sound.error());
         prepared.report = count_tables(db);

@@ -6,6 +6,7 @@
 #include <csignal>
 #include <optional>
 
+#include "adapters/sqlite/order_journal.hpp"
 #include "adapters/sqlite/placing.hpp"
 #include "tests/support/faulty_disk.hpp"
 #include "tests/unit/adapters/sqlite_backup_fixture.hpp"
@@ -195,6 +196,30 @@ TEST_F(SqliteRestore, TakesTheFolderOfAShopThatDied) {
     ASSERT_TRUE(restored) << restored.error().detail;
     EXPECT_EQ(orders_of(*open_at(other)), old_orders);
     EXPECT_EQ(orders_of(*open_at(died)), old_orders);
+}
+
+// Its orders would be lost without a word.
+TEST_F(SqliteRestore, RefusesAFolderWhoseJournalDoesNotContinueItsDatabase) {
+    const Order order = **open_at(died)->find_order(OrderId("before"));
+    fs::remove(died / "orders.journal");
+    {
+        OrderJournal journal(died / "orders.journal", RestoreOptions{}.journal_half_bytes);
+        const std::string bytes = encode_journaled(order, std::nullopt);
+        ASSERT_EQ(journal.append(10, std::span(&bytes, 1)), OrderJournal::Outcome::durable);
+    }
+    const fs::path other = directory_.path() / "other";
+    const Result<RestoreReport> refused = restore({.data_dir = other, .file = died}, clock_);
+    ASSERT_FALSE(refused);
+    EXPECT_THAT(refused.error().detail, HasSubstr("does not continue its database"));
+    EXPECT_TRUE(names_in(other).empty());
+}
+
+TEST_F(SqliteRestore, RefusesTheFolderOfAServer) {
+    const StorePtr store = open();
+    const fs::path other = directory_.path() / "other";
+    const Result<RestoreReport> refused = restore({.data_dir = other, .file = data_dir()}, clock_);
+    ASSERT_FALSE(refused);
+    EXPECT_THAT(refused.error().detail, AllOf(HasSubstr(data_dir()), HasSubstr("stop it")));
 }
 
 // A restore that died leaves second names of the files that are in use.
