@@ -75,9 +75,10 @@ int run_restore(const CommandContext& context, const std::string& file) {
     print_contents(report->backup);
     if (report->replaced.empty()) return exit_ok;
     std::printf("What was there is kept in %s\n", report->replaced.c_str());
-    std::puts(
-        "To undo this, stop the server, remove waybill.db, orders.journal and secret, and move those files there.");
-    if (!report->replaced_is_readable) {
+    if (report->replaced_is_readable) {
+        std::printf("To undo this, stop the server and run: waybill restore '%s' --data-dir '%s'\n",
+                    report->replaced.c_str(), config.data_dir.c_str());
+    } else {
         std::puts("It could not be read, so it is kept as it was found.");
     }
     return exit_ok;

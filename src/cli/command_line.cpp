@@ -210,7 +210,9 @@ struct CommandLine {
             "folder are not. Orders go on meanwhile.");
         CLI::App* put = add("restore", "Put a backup in the place of what the data directory holds", false,
                             [this](const CommandContext& context) { return run_restore(context, backup.file); });
-        put->add_option("file", backup.file, "as 'waybill backup' wrote it")->required()->type_name("FILE");
+        put->add_option("file", backup.file, "as 'waybill backup' wrote it, or the folder of a stopped shop")
+            ->required()
+            ->type_name("FILE");
         put->footer("The server must be stopped. What was there is kept in a folder of the data directory.");
     }
 

@@ -7,7 +7,6 @@
 #include <array>
 #include <cerrno>
 #include <charconv>
-#include <fcntl.h>
 #include <functional>
 #include <memory>
 #include <new>
@@ -15,9 +14,9 @@
 #include <span>
 #include <string_view>
 #include <system_error>
-#include <unistd.h>
-#include <utility>
 #include <vector>
+
+#include "adapters/sqlite/open_file.hpp"
 
 namespace waybill::sqlite {
 
@@ -29,21 +28,6 @@ constexpr std::size_t hash_digits = 64;
 constexpr std::size_t seal_length = seal_mark.size() + size_digits + 1 + hash_digits + 1;
 constexpr std::size_t piece_bytes = 1u << 20;
 constexpr std::size_t small_file_bytes_max = 4'096;
-
-class OpenFile {
-public:
-    OpenFile(const std::filesystem::path& file, int flags) : file_(::open(file.c_str(), flags | O_CLOEXEC, 0600)) {}
-    OpenFile(const OpenFile&) = delete;
-    OpenFile& operator=(const OpenFile&) = delete;
-    ~OpenFile() {
-        if (file_ >= 0) ::close(file_);
-    }
-    [[nodiscard]] bool is_open() const { return file_ >= 0; }
-    [[nodiscard]] int get() const { return file_; }
-
-private:
-    int file_;
-};
 
 // Fewer bytes at the end. False: errno says why.
 bool read_at(int file, std::uint64_t at, std::span<char> into, std::size_t& got) {

@@ -47,19 +47,8 @@ Result<void> check_tables(Connection& db, const std::filesystem::path& file) {
 }
 
 std::unexpected<Error> describe_backup_failure(const SqliteError& error, const std::filesystem::path& file) {
-    switch (error.code() & 0xff) {
-        case SQLITE_FULL:
-            return fail(ErrorCode::unavailable, "The disk is full: there is no room for " + file.string() + ".");
-        case SQLITE_NOTADB:
-        case SQLITE_CORRUPT:
-            return fail(ErrorCode::unavailable, "The database is damaged; nothing was done.");
-        case SQLITE_BUSY:
-        case SQLITE_LOCKED:
-            return fail(ErrorCode::unavailable, "The database is kept busy by another process; try again.");
-        default:
-            return fail(ErrorCode::unavailable,
-                        "The disk failed while " + file.string() + " was being worked on; nothing was done.");
-    }
+    return fail(ErrorCode::unavailable,
+                (error.file().empty() ? file.string() : error.file()) + " " + why_unusable(error.code()) + ".");
 }
 
 }  // namespace waybill::sqlite

@@ -29,6 +29,7 @@ void put_backup_notes(Connection& db, const BackupReport& report, const std::str
 // Errors (unavailable): one sentence that names `file`.
 [[nodiscard]] Result<void> check_tables(Connection& db, const std::filesystem::path& file);
 
+// One sentence about the file of the error; `file` is for an error that knows none.
 [[nodiscard]] std::unexpected<Error> describe_backup_failure(const SqliteError& error,
                                                              const std::filesystem::path& file);
 

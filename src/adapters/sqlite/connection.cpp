@@ -16,7 +16,14 @@ constexpr int reader_busy_ms = 1'000;
 
 int primary(int code) { return code & 0xff; }
 
+SqliteError last_error(sqlite3* db, int code) { return {code, sqlite3_errmsg(db), file_of(db)}; }
+
 }  // namespace
+
+std::string file_of(sqlite3* db) {
+    const char* const file = sqlite3_db_filename(db, "main");
+    return file == nullptr ? "" : file;
+}
 
 bool is_busy(int code) { return primary(code) == SQLITE_BUSY || primary(code) == SQLITE_LOCKED; }
 
@@ -52,6 +59,32 @@ bool is_environment(int code) {
     }
 }
 
+bool is_damage(int code) { return primary(code) == SQLITE_NOTADB || primary(code) == SQLITE_CORRUPT; }
+
+const char* why_unusable(int code) {
+    if (is_without_shared_memory(code)) {
+        return "cannot be kept on its file system; choose another --data-dir, on a local disk";
+    }
+    switch (primary(code)) {
+        case SQLITE_NOTADB:
+        case SQLITE_CORRUPT:
+            return "is damaged, or is no Waybill database; restore it from a backup";
+        case SQLITE_FULL:
+            return "cannot be written: the disk is full";
+        case SQLITE_READONLY:
+        case SQLITE_CANTOPEN:
+        case SQLITE_PERM:
+            return "cannot be opened for writing; check who owns its files";
+        case SQLITE_BUSY:
+        case SQLITE_LOCKED:
+            return "is kept busy by another process; try again";
+        case SQLITE_IOERR:
+            return "cannot be read or written: the disk fails";
+        default:
+            return "cannot be opened";
+    }
+}
+
 Rows::Rows(sqlite3* db, CachedStatement& statement) : db_(db), statement_(statement) {
     if (statement_.in_use) throw std::logic_error("a statement was used again before its rows were read");
     statement_.in_use = true;
@@ -67,7 +100,7 @@ bool Rows::next() {
     const int code = sqlite3_step(statement_.handle);
     if (code == SQLITE_ROW) return true;
     if (code == SQLITE_DONE) return false;
-    throw SqliteError(sqlite3_extended_errcode(db_), sqlite3_errmsg(db_));
+    throw last_error(db_, sqlite3_extended_errcode(db_));
 }
 
 bool Rows::is_null(int column) const { return sqlite3_column_type(statement_.handle, column) == SQLITE_NULL; }
@@ -108,14 +141,14 @@ void Rows::bind_text(int index, std::string_view value) {
 void Rows::bind_null(int index) { check(sqlite3_bind_null(statement_.handle, index)); }
 
 void Rows::check(int code) const {
-    if (code != SQLITE_OK) throw SqliteError(sqlite3_extended_errcode(db_), sqlite3_errmsg(db_));
+    if (code != SQLITE_OK) throw last_error(db_, sqlite3_extended_errcode(db_));
 }
 
 Connection::Connection(const std::filesystem::path& file, Mode mode) {
     const int access = mode != Mode::read ? SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE : SQLITE_OPEN_READONLY;
     const int code = sqlite3_open_v2(file.c_str(), &db_, access | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE, nullptr);
     try {
-        if (code != SQLITE_OK) throw SqliteError(code, sqlite3_errstr(code));
+        if (code != SQLITE_OK) throw SqliteError(code, sqlite3_errstr(code), file.string());
         configure(mode);
     } catch (...) {
         close();
@@ -163,7 +196,7 @@ void Connection::keep_log() {
 
 void Connection::execute(Sql script) {
     const int code = sqlite3_exec(db_, script.text(), nullptr, nullptr, nullptr);
-    if (code != SQLITE_OK) throw SqliteError(code, sqlite3_errmsg(db_));
+    if (code != SQLITE_OK) throw last_error(db_, code);
 }
 
 void Connection::begin_immediate() {
@@ -180,7 +213,7 @@ void Connection::set_user_version(int version) {
     // A pragma takes no bound values; a number of ours is safe as text.
     const std::string pragma = "PRAGMA user_version=" + std::to_string(version);
     const int code = sqlite3_exec(db_, pragma.c_str(), nullptr, nullptr, nullptr);
-    if (code != SQLITE_OK) throw SqliteError(code, sqlite3_errmsg(db_));
+    if (code != SQLITE_OK) throw last_error(db_, code);
 }
 
 int Connection::checkpoint(int mode) { return sqlite3_wal_checkpoint_v2(db_, "main", mode, nullptr, nullptr); }
@@ -193,7 +226,7 @@ CachedStatement& Connection::prepare(Sql sql) {
     CachedStatement& statement = statements_[sql.text()];
     if (statement.handle == nullptr) {
         const int code = sqlite3_prepare_v3(db_, sql.text(), -1, SQLITE_PREPARE_PERSISTENT, &statement.handle, nullptr);
-        if (code != SQLITE_OK) throw SqliteError(code, sqlite3_errmsg(db_));
+        if (code != SQLITE_OK) throw last_error(db_, code);
     }
     return statement;
 }

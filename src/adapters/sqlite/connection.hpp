@@ -10,6 +10,7 @@
 #include <stdexcept>
 #include <string>
 #include <string_view>
+#include <utility>
 
 #include "domain/ids.hpp"
 #include "domain/time.hpp"
@@ -19,11 +20,15 @@ namespace waybill::sqlite {
 // Carries SQLite's extended result code. Its text is for the log, never for a client.
 class SqliteError : public std::runtime_error {
 public:
-    SqliteError(int code, const std::string& text) : std::runtime_error(text), code_(code) {}
+    SqliteError(int code, const std::string& text, std::string file = {})
+        : std::runtime_error(text), code_(code), file_(std::move(file)) {}
     [[nodiscard]] int code() const { return code_; }
+    // The file that failed; empty where that is not known.
+    [[nodiscard]] const std::string& file() const { return file_; }
 
 private:
     int code_;
+    std::string file_;
 };
 
 [[nodiscard]] bool is_busy(int code);
@@ -41,6 +46,12 @@ private:
 
 // The disk, the memory or the file, and not a mistake of ours.
 [[nodiscard]] bool is_environment(int code);
+
+// The content is not what it must be, and repeating will not change that.
+[[nodiscard]] bool is_damage(int code);
+
+// The end of a sentence that begins with the database, for a person: what is wrong, and what to do.
+[[nodiscard]] const char* why_unusable(int code);
 
 // Statement text that was fixed at compile time: no value can become SQL. Statements are cached by
 // its address.
@@ -62,6 +73,9 @@ struct Pointer {
     const void* object;
     const char* type;
 };
+
+// Of its main database; empty where it has none.
+[[nodiscard]] std::string file_of(sqlite3* db);
 
 // A prepared statement of a connection's cache.
 struct CachedStatement {
@@ -177,6 +191,7 @@ public:
     void keep_log_on_close();
 
     [[nodiscard]] sqlite3* handle() { return db_; }
+    [[nodiscard]] std::string file() const { return file_of(db_); }
     [[nodiscard]] std::int64_t changes() const { return sqlite3_changes64(db_); }
 
 private:

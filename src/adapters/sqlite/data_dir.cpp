@@ -29,6 +29,7 @@ struct Holder {
     std::string process;
     std::string kind;  // server, restore, command
     bool is_server = true;
+    [[nodiscard]] bool is_restore() const { return kind == "restore"; }
 };
 
 Holder read_holder(int file) {
@@ -61,6 +62,11 @@ const char* kind_of(Access access) {
             return " restore\n";
     }
     std::unreachable();
+}
+
+std::unexpected<Error> refuse_beside(const Holder& restore, const std::filesystem::path& data_dir) {
+    return fail(ErrorCode::unavailable, "A restore (process " + restore.process + ") works on " + data_dir.string() +
+                                            "; wait until it has ended.");
 }
 
 void write_holder(int file, Access access) {
@@ -130,8 +136,9 @@ Result<DirLock> lock_data_dir(const std::filesystem::path& data_dir, Access acce
     while (::flock(file, LOCK_EX | LOCK_NB) != 0) {
         if (errno == EINTR) continue;
         if (errno != EWOULDBLOCK) return unusable(data_dir, errno);
-        if (access == Access::command) return DirLock{};
         const Holder holder = read_holder(file);
+        if (access == Access::command && holder.is_restore()) return refuse_beside(holder, data_dir);
+        if (access == Access::command) return DirLock{};
         if ((holder.is_server && surely_lives(holder)) || clock.steady_now() >= deadline) {
             return fail(ErrorCode::unavailable, "Another Waybill " + holder.kind + " (process " + holder.process +
                                                     ") uses " + data_dir.string() +
@@ -141,6 +148,17 @@ Result<DirLock> lock_data_dir(const std::filesystem::path& data_dir, Access acce
     }
     write_holder(file, access);
     return lock;
+}
+
+Result<void> refuse_beside_restore(const std::filesystem::path& data_dir) {
+    const int file = ::open((data_dir / "waybill.lock").c_str(), O_RDONLY | O_CLOEXEC);
+    if (file < 0) return {};
+    const DirLock looked(file);
+    // The name of one that has ended stays.
+    if (::flock(file, LOCK_SH | LOCK_NB) == 0) return {};
+    const Holder holder = read_holder(file);
+    if (holder.is_restore()) return refuse_beside(holder, data_dir);
+    return {};
 }
 
 }  // namespace waybill::sqlite

@@ -38,9 +38,13 @@ private:
 
 // A server, or a restore, refuses beside another (unavailable, names its process). It waits a moment, no
 // longer than `wait`, for a command that holds the lock, and where it is not sure who does. For a
-// command, a lock that is taken is no error: not held.
+// command, a lock that is taken by any but a restore is no error: not held.
 [[nodiscard]] Result<DirLock> lock_data_dir(const std::filesystem::path& data_dir, Access access, Milliseconds wait,
                                             Clock& clock);
+
+// For whoever uses the database without the lock, once it is open: a restore writes its name first and looks
+// for open databases then, so one of both sees the other. Errors (unavailable): names the restore's process.
+[[nodiscard]] Result<void> refuse_beside_restore(const std::filesystem::path& data_dir);
 
 [[nodiscard]] std::filesystem::path database_file(const std::filesystem::path& data_dir);
 // SQLite's log beside it.

@@ -1,8 +1,6 @@
 // A backup takes the place of a shop. One rename decides: before it everything is as it was, after it the
 // new database counts. What could reach the new one from the old is made harmless first: SQLite's log is
 // copied into the old database, and the orders of the old journal have numbers that the new tables hold.
-#include <sys/stat.h>
-
 #include <algorithm>
 #include <cerrno>
 #include <fcntl.h>
@@ -12,9 +10,10 @@
 
 #include "adapters/sqlite/backup_file.hpp"
 #include "adapters/sqlite/backup_tables.hpp"
+#include "adapters/sqlite/copy_shop.hpp"
 #include "adapters/sqlite/data_dir.hpp"
 #include "adapters/sqlite/order_journal.hpp"
-#include "adapters/sqlite/placing.hpp"
+#include "adapters/sqlite/replaced_shop.hpp"
 #include "adapters/sqlite/schema.hpp"
 
 namespace waybill::sqlite {
@@ -44,15 +43,18 @@ Result<void> refuse_while_open(const Path& data_dir) {
                                             data_dir.string() + "; wait until it has ended.");
 }
 
-// 0 where there are none, or none that can be read: such a journal is refused by a server, not replayed.
-std::uint64_t newest_in_journal(const RestoreOptions& options) {
+// 0 where there are none. Of a journal with a record that cannot be understood, those before it: a server
+// refuses it. A journal that the disk does not give for the moment may be replayed later: throws SqliteError.
+std::uint64_t newest_in_journal(const Path& data_dir, std::uint64_t half_bytes) {
     std::uint64_t newest = 0;
-    const Path file = journal_file(options.data_dir);
+    const Path file = journal_file(data_dir);
     if (!std::filesystem::exists(file)) return newest;
     try {
-        OrderJournal(file, options.journal_half_bytes).replay([&](const JournaledOrder& order) {
+        OrderJournal(file, half_bytes).replay([&](const JournaledOrder& order) {
             newest = std::max(newest, order.sequence);
         });
+    } catch (const SqliteError&) {
+        throw;
     } catch (const std::runtime_error&) {
     }
     return newest;
@@ -63,12 +65,52 @@ struct Prepared {
     std::string secret;
 };
 
-// The new database, aside, complete and synced.
-Result<Prepared> prepare_database(const RestoreOptions& options, const SealedFile& sealed) {
-    const Path file = aside(database_file(options.data_dir));
-    if (Result<void> copied = copy_database(options.file, sealed, file); !copied) {
-        return std::unexpected(copied.error());
+Result<SealedFile> copy_backup(const Path& file, const Path& into) {
+    Result<SealedFile> sealed = check_seal(file);
+    if (!sealed) return sealed;
+    if (Result<void> copied = copy_database(file, *sealed, into); !copied) return std::unexpected(copied.error());
+    return sealed;
+}
+
+// That of what a restore replaced, for one.
+Result<SealedFile> copy_folder(const RestoreOptions& options, const Path& into, Clock& clock) {
+    std::error_code ignored;
+    if (std::filesystem::equivalent(database_file(options.file), database_file(options.data_dir), ignored)) {
+        return fail(ErrorCode::unavailable, "The database in " + options.file.string() + " is in use in " +
+                                                options.data_dir.string() + ": no restore has replaced it.");
     }
+    if (!std::filesystem::exists(database_file(options.file), ignored)) {
+        return fail(ErrorCode::unavailable, "There is no shop in " + options.file.string() + ".");
+    }
+    const Result<DirLock> lock = lock_data_dir(options.file, Access::command, options.lock_wait, clock);
+    if (!lock) return std::unexpected(lock.error());
+    if (!lock->held()) {
+        return fail(ErrorCode::unavailable, "Another Waybill process uses " + options.file.string() + "; stop it.");
+    }
+    if (Result<void> made = write_small_file(into, {}); !made) return std::unexpected(made.error());
+    const Result<BackupReport> copied = copy_shop(options.file, options.journal_half_bytes, into, clock);
+    if (!copied) return std::unexpected(copied.error());
+    // Beside a server a gap would be orders that came while the journal was read.
+    Connection copy(into, Connection::Mode::copy);
+    const std::uint64_t newest = newest_in_journal(options.file, options.journal_half_bytes);
+    if (newest <= absorbed_of(copy, read_schema_version(copy))) return SealedFile{};
+    return fail(ErrorCode::unavailable, "The order journal in " + options.file.string() +
+                                            " does not continue its database; they are not of one moment.");
+}
+
+// Caches count versions. They go far above those of the replaced shop, which may be unreadable, and of every
+// other that was restored here: one change raises them by one, and no shop makes one each microsecond.
+void raise_versions(Connection& db, TimePoint now) {
+    db.run("UPDATE counters SET value = max(value + 1, ?1 * 1000) WHERE name IN ('catalogue_version', 'stock_version')",
+           now);
+}
+
+// The new database, aside, complete and synced.
+Result<Prepared> prepare_database(const RestoreOptions& options, Clock& clock) {
+    const Path file = aside(database_file(options.data_dir));
+    const Result<SealedFile> sealed = std::filesystem::is_directory(options.file) ? copy_folder(options, file, clock)
+                                                                                  : copy_backup(options.file, file);
+    if (!sealed) return std::unexpected(sealed.error());
     Prepared prepared;
     {
         Connection db(file, Connection::Mode::copy);
@@ -80,14 +122,16 @@ Result<Prepared> prepare_database(const RestoreOptions& options, const SealedFil
         const std::optional<BackupNotes> notes = take_backup_notes(db);
         if (!notes) return fail(ErrorCode::unavailable, options.file.string() + " is no backup of Waybill.");
         migrate(db);
-        db.run("UPDATE counters SET value = max(value, ?1) WHERE name = 'orders_absorbed'", newest_in_journal(options));
+        db.run("UPDATE counters SET value = max(value, ?1) WHERE name = 'orders_absorbed'",
+               newest_in_journal(options.data_dir, options.journal_half_bytes));
+        raise_versions(db, clock.now());
         if (Result<void> sound = check_tables(db, options.file); !sound) return std::unexpected(sound.error());
         prepared.report = count_tables(db);
         prepared.report.complete_until = notes->complete_until;
         prepared.report.from_journal = notes->from_journal;
         prepared.report.schema = schema;
-        prepared.report.sha256 = sealed.sha256;
-        prepared.report.bytes = sealed.database_bytes;
+        prepared.report.sha256 = sealed->sha256;
+        prepared.report.bytes = sealed->database_bytes;
         prepared.secret = notes->secret;
         if (prepared.report.orders != notes->orders) {
             return fail(ErrorCode::unavailable, "The backup " + options.file.string() + " lacks orders.");
@@ -97,63 +141,31 @@ Result<Prepared> prepare_database(const RestoreOptions& options, const SealedFil
     return prepared;
 }
 
-// Copies SQLite's log into the old database, which is then one file. False: it cannot be read.
-bool empty_old_log(const Path& data_dir) {
-    try {
-        Connection db(database_file(data_dir), Connection::Mode::write);
-        return db.checkpoint(SQLITE_CHECKPOINT_TRUNCATE) == SQLITE_OK;
-    } catch (const SqliteError&) {
-        return false;
-    }
-}
-
-// A name of its own for what is replaced.
-Result<Path> make_folder_for_old(const Path& data_dir, TimePoint now) {
-    std::string stamp = format_rfc3339(now).substr(0, 19);
-    std::erase(stamp, ':');
-    for (int number = 1;; ++number) {
-        const Path folder = data_dir / ("replaced-" + stamp + (number == 1 ? "" : "-" + std::to_string(number)));
-        if (::mkdir(folder.c_str(), 0700) == 0) return folder;
-        if (errno != EEXIST) return file_trouble(folder, errno);
-    }
-}
-
-// A second name for the file, so that it stays when the first goes to another.
-Result<void> keep(const Path& file, const Path& folder) {
-    const Path kept = folder / file.filename();
-    if (::link(file.c_str(), kept.c_str()) == 0 || errno == ENOENT) return {};
-    std::error_code error;
-    std::filesystem::copy_file(file, kept, error);
-    if (error) return file_trouble(kept, error.value());
-    return sync_file(kept);
-}
-
-Result<void> move(const Path& from, const Path& to) {
-    if (::rename(from.c_str(), to.c_str()) == 0 || errno == ENOENT) return {};
+Result<void> rename_file(const Path& from, const Path& to) {
+    if (::rename(from.c_str(), to.c_str()) == 0) return {};
     return file_trouble(to, errno);
 }
 
 class Restoring {
 public:
-    Restoring(const RestoreOptions& options, Clock& clock) : options_(options), dir_(options.data_dir), clock_(clock) {}
+    Restoring(const RestoreOptions& options, Clock& clock)
+        : options_(options), dir_(options.data_dir), clock_(clock), old_(options.data_dir, clock, [this] { step(); }) {}
 
     [[nodiscard]] Result<RestoreReport> run() {
-        const Result<SealedFile> sealed = check_seal(options_.file);
-        if (!sealed) return std::unexpected(sealed.error());
         step();
-        Result<Prepared> prepared = prepare_database(options_, *sealed);
+        Result<Prepared> prepared = prepare_database(options_, clock_);
         if (!prepared) return std::unexpected(prepared.error());
         step();
-        RestoreReport report{.backup = prepared->report, .replaced = {}};
         const bool has_secret = !prepared->secret.empty();
         if (has_secret) {
             Result<void> written = write_small_file(aside(secret_file(dir_)), prepared->secret);
             if (!written) return std::unexpected(written.error());
         }
         step();
-        if (Result<void> kept = keep_old(report); !kept) return std::unexpected(kept.error());
-        if (Result<void> put = put_new(has_secret); !put) return std::unexpected(put.error());
-        return report;
+        if (Result<void> decided = decide(); !decided) return old_.take_back(decided.error());
+        if (Result<void> finished = finish(has_secret); !finished) return std::unexpected(finished.error());
+        return RestoreReport{
+            .backup = prepared->report, .replaced = old_.folder(), .replaced_is_readable = old_.is_readable()};
     }
 
 private:
@@ -161,32 +173,31 @@ private:
         if (options_.before_step) options_.before_step();
     }
 
-    Result<void> keep_old(RestoreReport& report) {
-        const Path database = database_file(dir_);
-        if (!std::filesystem::exists(database)) return {};
-        report.replaced_is_readable = empty_old_log(dir_);
+    // The rename, last.
+    Result<void> decide() {
+        if (Result<void> kept = old_.keep(); !kept) return kept;
         step();
-        const Result<Path> folder = make_folder_for_old(dir_, clock_.now());
-        if (!folder) return std::unexpected(folder.error());
-        report.replaced = *folder;
-        for (const Path& file : {database, journal_file(dir_), secret_file(dir_)}) {
-            step();
-            if (Result<void> kept = keep(file, *folder); !kept) return kept;
-        }
-        step();
-        // That of a database that cannot be read. On the new one it would be taken for its own.
-        if (Result<void> moved = move(log_file(dir_), *folder / log_file(dir_).filename()); !moved) return moved;
-        if (Result<void> synced = sync_dir(*folder); !synced) return synced;
-        return sync_dir(dir_);
+        if (Result<void> alone = refuse_while_open(dir_); !alone) return alone;
+        if (Result<void> gone = old_.take_logs_away(); !gone) return gone;
+        return rename_file(aside(database_file(dir_)), database_file(dir_));
     }
 
-    Result<void> put_new(bool has_secret) {
+    Result<void> finish(bool has_secret) {
+        Result<void> finished = put_rest(has_secret);
+        if (finished) return finished;
+        Error why = finished.error();
+        why.detail += " The backup has taken its place all the same";
+        if (!old_.folder().empty()) why.detail += ", and what was there is kept in " + old_.folder().string();
+        why.detail += ". Repeat the restore before a server starts.";
+        return std::unexpected(std::move(why));
+    }
+
+    Result<void> put_rest(bool has_secret) {
         step();
-        if (Result<void> put = move(aside(database_file(dir_)), database_file(dir_)); !put) return put;
         if (Result<void> synced = sync_dir(dir_); !synced) return synced;
         step();
         if (has_secret) {
-            if (Result<void> put = move(aside(secret_file(dir_)), secret_file(dir_)); !put) return put;
+            if (Result<void> put = rename_file(aside(secret_file(dir_)), secret_file(dir_)); !put) return put;
         }
         step();
         if (::unlink(journal_file(dir_).c_str()) != 0 && errno != ENOENT) {
@@ -199,7 +210,19 @@ private:
     const RestoreOptions& options_;
     const Path& dir_;
     Clock& clock_;
+    ReplacedShop old_;
 };
+
+Result<RestoreReport> try_restore(const RestoreOptions& options, Clock& clock) {
+    try {
+        return Restoring(options, clock).run();
+    } catch (const SqliteError& error) {
+        if (!is_environment(error.code())) throw;
+        return describe_backup_failure(error, options.file);
+    } catch (const std::filesystem::filesystem_error& error) {
+        return file_trouble(error.path1(), error.code().value());
+    }
+}
 
 }  // namespace
 
@@ -208,18 +231,12 @@ Result<RestoreReport> restore(const RestoreOptions& options, Clock& clock) {
     const Result<DirLock> lock = lock_data_dir(options.data_dir, Access::restore, options.lock_wait, clock);
     if (!lock) return std::unexpected(lock.error());
     if (Result<void> alone = refuse_while_open(options.data_dir); !alone) return std::unexpected(alone.error());
-    try {
-        Result<RestoreReport> report = Restoring(options, clock).run();
-        if (!report) {
-            ::unlink(aside(database_file(options.data_dir)).c_str());
-            ::unlink(aside(secret_file(options.data_dir)).c_str());
-        }
-        return report;
-    } catch (const SqliteError& error) {
-        if (!is_environment(error.code())) throw;
+    Result<RestoreReport> report = try_restore(options, clock);
+    if (!report) {
         ::unlink(aside(database_file(options.data_dir)).c_str());
-        return describe_backup_failure(error, options.file);
+        ::unlink(aside(secret_file(options.data_dir)).c_str());
     }
+    return report;
 }
 
 }  // namespace waybill::sqlite

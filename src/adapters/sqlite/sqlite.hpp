@@ -72,12 +72,13 @@ struct BackupReport {
 
 // Writes the shop to one file (mode 0600, since it holds the accounts and the secret of the data directory),
 // beside a running server or without one. The file is written aside, synced, read again and checked, and
-// takes its name last. Mails in the mail folder are not in it. Errors: unavailable, one sentence.
+// takes its name last. Mails in the mail folder are not in it, nor what Redis holds. Errors: unavailable, one
+// sentence: no shop there, a restore at work on it, a file that failed.
 [[nodiscard]] Result<BackupReport> back_up(const BackupOptions& options, Clock& clock);
 
 struct RestoreOptions {
     std::filesystem::path data_dir;
-    std::filesystem::path file;
+    std::filesystem::path file;  // of back_up, or the data directory of a shop that is not in use
     Milliseconds lock_wait{5'000};
     std::uint64_t journal_half_bytes = 16u << 20;
     std::function<void()> before_step{};  // for tests: what throws there is a death
@@ -85,13 +86,18 @@ struct RestoreOptions {
 
 struct RestoreReport {
     BackupReport backup;
-    std::filesystem::path replaced;  // the folder with the data that was there; empty: there was none
-    bool replaced_is_readable = true;
+    std::filesystem::path replaced;    // the folder with the data that was there; empty: there was none
+    bool replaced_is_readable = true;  // false: its database is damaged or missing
 };
 
 // Puts a backup in the place of what the data directory holds: checked, brought to the present schema, and
-// synced before one rename makes it count. No order of the replaced journal can reach it. Errors
-// (unavailable, one sentence): a server or command that uses the directory, a damaged or newer file.
+// synced before one rename makes it count. No order of the replaced journal can reach it. Each file of the
+// replaced shop is kept by itself, also where the database is missing. The secret stays when the backup has
+// none. Redis is not touched: the versions of catalogue and stock are raised above all that it can have seen,
+// and finished orders that it holds are the caller's to flush.
+//
+// Errors (unavailable, one sentence; nothing was changed unless it says so): a server or command that uses the
+// directory, a damaged or newer file, a database or journal there that cannot be read though it is not damaged.
 [[nodiscard]] Result<RestoreReport> restore(const RestoreOptions& options, Clock& clock);
 
 }  // namespace waybill::sqlite

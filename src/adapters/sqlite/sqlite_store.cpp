@@ -10,27 +10,6 @@ std::unexpected<Error> unusable(const std::filesystem::path& data_dir, const std
     return fail(ErrorCode::unavailable, "The database in " + data_dir.string() + " " + why + ".");
 }
 
-std::string why_not(const SqliteError& error) {
-    if (is_without_shared_memory(error.code())) {
-        return "cannot be kept on its file system; choose another --data-dir, on a local disk";
-    }
-    switch (error.code() & 0xff) {
-        case SQLITE_NOTADB:
-        case SQLITE_CORRUPT:
-            return "is damaged, or is no Waybill database; restore it from a backup";
-        case SQLITE_FULL:
-            return "cannot be opened: the disk is full";
-        case SQLITE_READONLY:
-        case SQLITE_CANTOPEN:
-        case SQLITE_PERM:
-            return "cannot be opened for writing; check who owns its files";
-        case SQLITE_BUSY:
-            return "is kept busy by another process";
-        default:
-            return "cannot be opened";
-    }
-}
-
 // Whoever holds the lock migrates; a command beside a server must find its own schema.
 Result<void> settle_schema(Connection& db, const SqliteOptions& options, bool may_migrate) {
     const int found = read_schema_version(db);
@@ -65,16 +44,16 @@ SqliteStore::SqliteStore(const SqliteOptions& options, DirLock lock, Clock& cloc
 
 Result<std::unique_ptr<SqliteStore>> SqliteStore::open(const SqliteOptions& options, Clock& clock, Log& log) {
     switch_off_memory_statistics();
-    if (Result<void> ready = prepare_data_dir(options.data_dir); !ready) return std::unexpected(ready.error());
+    if (Result<void> made = make_data_dir(options.data_dir); !made) return std::unexpected(made.error());
     Result<DirLock> lock = lock_data_dir(options.data_dir, options.access, options.busy_deadline, clock);
     if (!lock) return std::unexpected(lock.error());
+    if (Result<void> made = prepare_data_dir(options.data_dir); !made) return std::unexpected(made.error());
     const bool holds_lock = lock->held();
     try {
         auto store = std::make_unique<SqliteStore>(options, *std::move(lock), clock, log);
-        // Beside a server it is the server's.
-        if (holds_lock) {
-            if (Result<void> renewed = store->database_.renew_log(); !renewed) return std::unexpected(renewed.error());
-        }
+        // Beside a server the log is the server's.
+        Result<void> ready = holds_lock ? store->database_.renew_log() : refuse_beside_restore(options.data_dir);
+        if (!ready) return std::unexpected(ready.error());
         Result<void> settled = settle_schema(store->database_.writer(), options, holds_lock);
         if (!settled) return std::unexpected(settled.error());
         if (options.access == Access::command) {
@@ -90,7 +69,7 @@ Result<std::unique_ptr<SqliteStore>> SqliteStore::open(const SqliteOptions& opti
         // The sentence for the person is in the result.
         log.write(LogLevel::debug, "store-not-opened",
                   {{"code", std::to_string(error.code())}, {"reason", error.what()}});
-        return unusable(options.data_dir, why_not(error));
+        return unusable(options.data_dir, why_unusable(error.code()));
     }
 }
 

@@ -11,11 +11,13 @@ namespace {
 // SQLite itself never writes more than a page at once (64 KiB), and counts on it.
 constexpr std::size_t write_bytes_max = 1u << 16;
 
-void check(int code) {
-    if (code != SQLITE_OK) throw SqliteError(code, sqlite3_errstr(code));
-}
+constexpr int short_reads_max = 10;
 
 }  // namespace
+
+void VfsFile::check(int code) const {
+    if (code != SQLITE_OK) throw SqliteError(code, sqlite3_errstr(code), path_);
+}
 
 VfsFile::VfsFile(const std::filesystem::path& file) : path_(std::filesystem::absolute(file).string()) {
     sqlite3_vfs* const vfs = sqlite3_vfs_find(nullptr);
@@ -38,11 +40,17 @@ std::uint64_t VfsFile::size() {
 }
 
 std::string VfsFile::read(std::uint64_t at, std::size_t size) {
-    const std::uint64_t end = this->size();
-    std::string bytes(at >= end ? 0 : static_cast<std::size_t>(std::min<std::uint64_t>(size, end - at)), '\0');
-    if (bytes.empty()) return bytes;
-    check(file_->pMethods->xRead(file_, bytes.data(), static_cast<int>(bytes.size()), static_cast<sqlite3_int64>(at)));
-    return bytes;
+    for (int tried = 1;; ++tried) {
+        const std::uint64_t end = this->size();
+        std::string bytes(at >= end ? 0 : static_cast<std::size_t>(std::min<std::uint64_t>(size, end - at)), '\0');
+        if (bytes.empty()) return bytes;
+        const int code =
+            file_->pMethods->xRead(file_, bytes.data(), static_cast<int>(bytes.size()), static_cast<sqlite3_int64>(at));
+        // Another process has cut it since its size was asked for.
+        if (code == SQLITE_IOERR_SHORT_READ && tried < short_reads_max) continue;
+        check(code);
+        return bytes;
+    }
 }
 
 int VfsFile::write(std::uint64_t at, std::string_view bytes) {

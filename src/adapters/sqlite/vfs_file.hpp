@@ -36,6 +36,8 @@ public:
     [[nodiscard]] int write_anew();
 
 private:
+    void check(int code) const;
+
     const std::string path_;  // SQLite keeps a pointer to it
     std::unique_ptr<std::byte[]> memory_;
     sqlite3_file* file_;

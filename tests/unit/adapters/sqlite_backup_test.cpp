@@ -1,119 +1,19 @@
 #include <gmock/gmock.h>
 
 #include <atomic>
-#include <fstream>
-#include <latch>
 #include <thread>
 
-#include "adapters/sqlite/backup_file.hpp"
 #include "adapters/sqlite/schema.hpp"
 #include "tests/support/faulty_disk.hpp"
-#include "tests/unit/adapters/sqlite_fixture.hpp"
+#include "tests/unit/adapters/sqlite_backup_fixture.hpp"
 
 namespace waybill::sqlite {
 namespace {
 
-namespace fs = std::filesystem;
-
+using ::testing::AllOf;
 using ::testing::HasSubstr;
 using waybill::testing::DiskStep;
 using waybill::testing::FaultyDisk;
-
-// Keeps the tables waiting until it goes, so that orders stay in the journal.
-class HeldTables {
-public:
-    explicit HeldTables(SqliteStore& store) {
-        holder_ = std::jthread([this, &store] {
-            (void)store.write([this](Transaction&) -> Result<void> {
-                begun_.count_down();
-                may_end_.wait();
-                return {};
-            });
-        });
-        begun_.wait();
-    }
-    ~HeldTables() { may_end_.count_down(); }
-    HeldTables(const HeldTables&) = delete;
-    HeldTables& operator=(const HeldTables&) = delete;
-
-private:
-    std::latch begun_{1};
-    std::latch may_end_{1};
-    std::jthread holder_;
-};
-
-struct Death {};
-
-class SqliteBackup : public SqliteTest {
-protected:
-    [[nodiscard]] fs::path file() const { return directory_.path() / "shop.backup"; }
-
-    [[nodiscard]] Result<BackupReport> take(bool replace = false) {
-        return back_up({.data_dir = data_dir(), .file = file(), .replace = replace}, clock_);
-    }
-    BackupReport must_take() {
-        Result<BackupReport> report = take(true);
-        if (!report) throw std::runtime_error(report.error().detail);
-        return *report;
-    }
-    [[nodiscard]] Result<RestoreReport> put(const fs::path& dir, std::function<void()> before_step = {}) {
-        return restore(
-            {.data_dir = dir, .file = file(), .lock_wait = Milliseconds{100}, .before_step = std::move(before_step)},
-            clock_);
-    }
-    [[nodiscard]] StorePtr open_at(const fs::path& dir) {
-        SqliteOptions options = options_;
-        options.data_dir = dir;
-        options.access = Access::server;
-        Result<StorePtr> store = SqliteStore::open(options, clock_, log_);
-        if (!store) throw std::runtime_error(store.error().detail);
-        return *std::move(store);
-    }
-
-    // What the disk holds at this moment, as after a crash.
-    [[nodiscard]] fs::path copy_of_disk(const std::string& name) {
-        const fs::path copy = directory_.path() / name;
-        fs::create_directory(copy);
-        for (const char* known : {"orders.journal", "waybill.db", "waybill.db-wal", "secret"}) {
-            if (fs::exists(data_dir() / known)) fs::copy(data_dir() / known, copy / known);
-        }
-        return copy;
-    }
-
-    static std::string bytes_of(const fs::path& path) {
-        std::ifstream in(path, std::ios::binary);
-        return {std::istreambuf_iterator<char>(in), {}};
-    }
-    static void write_bytes(const fs::path& path, const std::string& bytes) {
-        std::ofstream(path, std::ios::binary) << bytes;
-    }
-
-    // The backup with another content and a seal that fits it.
-    void change_backup(Sql script) {
-        const Result<SealedFile> sealed = check_seal(file());
-        const fs::path bare = directory_.path() / "bare";
-        ASSERT_TRUE(copy_database(file(), *sealed, bare));
-        {
-            Connection db(bare, Connection::Mode::copy);
-            db.execute(script);
-        }
-        ASSERT_TRUE(seal(bare));
-        fs::rename(bare, file());
-    }
-
-    [[nodiscard]] static std::vector<std::string> orders_of(SqliteStore& store) {
-        std::vector<std::string> ids;
-        const std::vector<Order> orders = store.list_orders({}, std::nullopt, 1'000).value();
-        for (const Order& order : orders) ids.push_back(order.id.text);
-        std::ranges::sort(ids);
-        return ids;
-    }
-    [[nodiscard]] static std::int64_t available(SqliteStore& store) {
-        return store.list_stock({}, std::nullopt, 1)->at(0).available;
-    }
-};
-
-using Ids = std::vector<std::string>;
 
 TEST_F(SqliteBackup, HoldsOrdersThatOnlyTheJournalHas) {
     StorePtr store = open();
@@ -221,6 +121,57 @@ TEST_F(SqliteBackup, AFullDiskLeavesNoFile) {
     store.reset();
 }
 
+TEST_F(SqliteBackup, NamesTheFileThatFailed) {
+    { stock_up(*open()); }
+    FaultyDisk disk;
+    const std::string shop = (data_dir() / "waybill.db").string();
+    struct Case {
+        DiskStep step;
+        int code;
+        const char* file;
+        std::string named;
+        const char* why;
+    };
+    const std::vector<Case> cases{
+        {DiskStep::open, SQLITE_CANTOPEN, "waybill.db", shop, "check who owns its files"},
+        {DiskStep::open, SQLITE_PERM, "waybill.db", shop, "check who owns its files"},
+        {DiskStep::shared_memory, SQLITE_FULL, "waybill.db", shop, "the disk is full"},
+        {DiskStep::read, SQLITE_IOERR_READ, "waybill.db", shop, "the disk fails"},
+        {DiskStep::lock, SQLITE_BUSY, "waybill.db", shop, "kept busy"},
+        {DiskStep::read, SQLITE_IOERR_READ, "orders.journal", (data_dir() / "orders.journal").string(),
+         "the disk fails"},
+        {DiskStep::write, SQLITE_FULL, ".partial", file().string(), "the disk is full"},
+        {DiskStep::write, SQLITE_IOERR_WRITE, ".partial", file().string(), "the disk fails"},
+    };
+    write_bytes(data_dir() / "orders.journal", std::string(100, '\0'));
+    for (const Case& wanted : cases) {
+        disk.fail(wanted.step, wanted.code, 0, FaultyDisk::for_ever, wanted.file);
+        const Result<BackupReport> report = take();
+        ASSERT_FALSE(report) << wanted.named;
+        EXPECT_THAT(report.error().detail, AllOf(HasSubstr(wanted.named), HasSubstr(wanted.why))) << wanted.code;
+        EXPECT_NE(report.error().detail.contains(file().string()), report.error().detail.contains(data_dir().string()))
+            << report.error().detail;
+    }
+}
+
+TEST_F(SqliteBackup, OfADamagedShopNamesTheShop) {
+    { stock_up(*open()); }
+    std::string bytes = bytes_of(data_dir() / "waybill.db");
+    std::fill(bytes.begin(), bytes.begin() + 4'000, 'x');
+    write_bytes(data_dir() / "waybill.db", bytes);
+    const Result<BackupReport> report = take();
+    ASSERT_FALSE(report);
+    EXPECT_THAT(report.error().detail, AllOf(HasSubstr((data_dir() / "waybill.db").string()), HasSubstr("damaged")));
+}
+
+TEST_F(SqliteBackup, IsNotTakenBesideARestore) {
+    { stock_up(*open()); }
+    const ForeignLock held(data_dir(), ::getppid(), "restore");
+    const Result<BackupReport> report = take();
+    ASSERT_FALSE(report);
+    EXPECT_THAT(report.error().detail, HasSubstr("A restore (process " + std::to_string(::getppid()) + ") "));
+}
+
 TEST_F(SqliteBackup, WhereThereIsNoShopNothingIsWritten) {
     EXPECT_FALSE(take());
     fs::create_directory(data_dir());
@@ -318,92 +269,6 @@ TEST_F(SqliteBackup, IsNotRestoredUnderAServer) {
     ASSERT_FALSE(refused);
     EXPECT_THAT(refused.error().detail, HasSubstr("Another Waybill server"));
     EXPECT_EQ(orders_of(*store), Ids{"o1"});
-}
-
-// A shop whose process died with orders in its journal and in SQLite's log, and a backup from before.
-class SqliteRestore : public SqliteBackup {
-protected:
-    SqliteRestore() {
-        const StorePtr store = open();
-        stock_up(*store);
-        write_bytes(data_dir() / "secret", "secret of the backup\n");
-        (void)place(*store, "before");
-        (void)orders_of(*store);
-        must_take();
-        write_bytes(data_dir() / "secret", "secret of now\n");
-        (void)place(*store, "after-in-log");
-        (void)orders_of(*store);
-        const HeldTables held(*store);
-        (void)place(*store, "after-in-journal");
-        died = copy_of_disk("died");
-    }
-
-    fs::path died;
-};
-
-TEST_F(SqliteRestore, LetsNothingOfTheReplacedShopThrough) {
-    const Result<RestoreReport> restored = put(died);
-    ASSERT_TRUE(restored) << restored.error().detail;
-    EXPECT_TRUE(restored->replaced_is_readable);
-    {
-        const StorePtr store = open_at(died);
-        EXPECT_EQ(orders_of(*store), Ids{"before"});
-        EXPECT_EQ(available(*store), 998);
-        ASSERT_TRUE(place(*store, "new"));
-        EXPECT_EQ(orders_of(*store), (Ids{"before", "new"}));
-    }
-    EXPECT_EQ(bytes_of(died / "secret"), "secret of the backup\n");
-    EXPECT_EQ(orders_of(*open_at(died)), (Ids{"before", "new"}));
-}
-
-TEST_F(SqliteRestore, KeepsWhatItReplacedAsAShopOfItsOwn) {
-    const fs::path replaced = put(died)->replaced;
-    EXPECT_EQ(replaced.parent_path(), died);
-    const StorePtr store = open_at(replaced);
-    EXPECT_EQ(orders_of(*store), (Ids{"after-in-journal", "after-in-log", "before"}));
-    EXPECT_EQ(bytes_of(replaced / "secret"), "secret of now\n");
-}
-
-TEST_F(SqliteRestore, TakesThePlaceOfADatabaseThatCannotBeRead) {
-    // The log could repair it.
-    fs::remove(died / "waybill.db-wal");
-    std::string bytes = bytes_of(died / "waybill.db");
-    std::fill(bytes.begin(), bytes.begin() + 4'000, 'x');
-    write_bytes(died / "waybill.db", bytes);
-    const Result<RestoreReport> restored = put(died);
-    ASSERT_TRUE(restored) << restored.error().detail;
-    EXPECT_FALSE(restored->replaced_is_readable);
-    EXPECT_EQ(orders_of(*open_at(died)), Ids{"before"});
-    EXPECT_TRUE(bytes_of(restored->replaced / "waybill.db") == bytes);
-}
-
-TEST_F(SqliteRestore, ThatDiesAtAnyStepLeavesTheOldShopOrTheNew) {
-    bool seen_old = false;
-    bool seen_new = false;
-    for (int dies_at = 1;; ++dies_at) {
-        const fs::path dir = directory_.path() / ("try-" + std::to_string(dies_at));
-        fs::copy(died, dir);
-        int step = 0;
-        bool has_died = false;
-        try {
-            ASSERT_TRUE(put(dir, [&] {
-                if (++step == dies_at) throw Death{};
-            }));
-        } catch (const Death&) {
-            has_died = true;
-        }
-        const Ids found = orders_of(*open_at(dir));
-        const bool is_old = found == Ids{"after-in-journal", "after-in-log", "before"};
-        EXPECT_TRUE(is_old || found == Ids{"before"}) << "step " << dies_at;
-        (is_old ? seen_old : seen_new) = true;
-        // The second try always ends well.
-        ASSERT_TRUE(put(dir)) << "step " << dies_at;
-        EXPECT_EQ(orders_of(*open_at(dir)), Ids{"before"}) << "step " << dies_at;
-        fs::remove_all(dir);
-        if (!has_died) break;
-    }
-    EXPECT_TRUE(seen_old);
-    EXPECT_TRUE(seen_new);
 }
 
 }  // namespace

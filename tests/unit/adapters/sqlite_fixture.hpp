@@ -3,8 +3,14 @@
 
 #include <gtest/gtest.h>
 
+#include <sys/file.h>
+
+#include <fcntl.h>
+#include <fstream>
 #include <memory>
+#include <stdexcept>
 #include <string>
+#include <unistd.h>
 #include <vector>
 
 #include "adapters/sqlite/sqlite_store.hpp"
@@ -13,6 +19,27 @@
 #include "tests/support/temporary_directory.hpp"
 
 namespace waybill::sqlite {
+
+// The lock, held with the name of some process in it.
+class ForeignLock {
+public:
+    ForeignLock(const std::filesystem::path& data_dir, int process, const char* kind = "server") {
+        std::filesystem::create_directories(data_dir);
+        std::ofstream(data_dir / "waybill.lock") << process << ' ' << kind << '\n';
+        file_ = ::open((data_dir / "waybill.lock").c_str(), O_RDWR | O_CLOEXEC);
+        if (::flock(file_, LOCK_EX | LOCK_NB) != 0) throw std::runtime_error("not locked");
+    }
+    ForeignLock(const ForeignLock&) = delete;
+    ForeignLock& operator=(const ForeignLock&) = delete;
+    ~ForeignLock() { release(); }
+    void release() {
+        if (file_ >= 0) ::close(file_);
+        file_ = -1;
+    }
+
+private:
+    int file_ = -1;
+};
 
 class SqliteTest : public ::testing::Test {
 protected:

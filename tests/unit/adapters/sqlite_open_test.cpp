@@ -1,8 +1,5 @@
 #include <gmock/gmock.h>
 
-#include <sys/file.h>
-
-#include <fcntl.h>
 #include <fstream>
 #include <unistd.h>
 
@@ -34,27 +31,6 @@ protected:
         EXPECT_THAT(store.error().detail,
                     AllOf(HasSubstr(words), HasSubstr(data_dir().string()), Not(HasSubstr("SQL"))));
     }
-};
-
-// The lock, held with the name of some server in it.
-class ForeignLock {
-public:
-    ForeignLock(const std::filesystem::path& data_dir, int process) {
-        std::filesystem::create_directories(data_dir);
-        std::ofstream(data_dir / "waybill.lock") << process << " server\n";
-        file_ = ::open((data_dir / "waybill.lock").c_str(), O_RDWR | O_CLOEXEC);
-        if (::flock(file_, LOCK_EX | LOCK_NB) != 0) throw std::runtime_error("not locked");
-    }
-    ForeignLock(const ForeignLock&) = delete;
-    ForeignLock& operator=(const ForeignLock&) = delete;
-    ~ForeignLock() { release(); }
-    void release() {
-        if (file_ >= 0) ::close(file_);
-        file_ = -1;
-    }
-
-private:
-    int file_ = -1;
 };
 
 TEST_F(SqliteOpen, makes_a_directory_that_only_its_owner_can_read) {
@@ -190,6 +166,22 @@ TEST_F(SqliteOpen, refuses_at_once_beside_a_server_that_lives) {
     const ForeignLock held(data_dir(), ::getppid());
     expect_refusal(try_open(), "Another Waybill server (process " + std::to_string(::getppid()) + ") uses ");
     EXPECT_EQ(clock_.slept(), Milliseconds{0});
+}
+
+// It would write to what is about to be replaced.
+TEST_F(SqliteOpen, refuses_a_command_beside_a_restore) {
+    { const StorePtr store = open(); }
+    ForeignLock held(data_dir(), ::getppid(), "restore");
+    expect_refusal(try_open(Access::command), "A restore (process " + std::to_string(::getppid()) + ") ");
+    EXPECT_EQ(clock_.slept(), Milliseconds{0});
+    held.release();
+    EXPECT_TRUE(try_open(Access::command)) << "the name of one that has ended";
+}
+
+TEST_F(SqliteOpen, lets_a_refused_command_make_no_file) {
+    const ForeignLock held(data_dir(), ::getppid(), "restore");
+    EXPECT_FALSE(try_open(Access::command));
+    EXPECT_FALSE(std::filesystem::exists(database_file(data_dir())));
 }
 
 TEST_F(SqliteOpen, lets_commands_write_beside_the_server) {
