@@ -1,4 +1,5 @@
 // Users and their sessions.
+#include "adapters/mongo/account_steps.hpp"
 #include "adapters/mongo/mongo_store.hpp"
 #include "adapters/mongo/rows.hpp"
 
@@ -31,19 +32,6 @@ Document never_revoked() { return doc("$exists", false); }
 void revoke(Transaction& transaction, const SessionId& id) {
     (void)transaction.update_where(collection::sessions, doc("_id", id, "revoked_at", never_revoked()),
                                    doc("$set", doc("revoked_at", transaction.now)));
-}
-
-// Every session of the user but `keep`; returns those that were not revoked before.
-std::vector<SessionId> revoke_all(Transaction& transaction, const UserId& user_id,
-                                  const std::optional<SessionId>& keep) {
-    std::vector<SessionId> ids =
-        transaction.find(collection::sessions, doc("user_id", user_id, "revoked_at", never_revoked()),
-                         {.fields = doc("_id", 1)}, [](const View& found) { return SessionId(found.text("_id")); });
-    if (keep) std::erase(ids, *keep);
-    Updates updates;
-    for (const SessionId& id : ids) updates.add(id.text, doc(), doc("$set", doc("revoked_at", transaction.now)));
-    transaction.update(collection::sessions, updates);
-    return ids;
 }
 
 std::unexpected<Error> refresh_invalid() { return fail(ErrorCode::refresh_invalid, "This session is over."); }
@@ -93,11 +81,13 @@ Result<void> MongoStore::rehash_password(const UserId& id, const std::string& ex
 
 Result<std::vector<SessionId>> MongoStore::change_password(const UserId& id, const std::string& new_hash,
                                                            const std::optional<SessionId>& keep) {
+    RevokedSessions revoked;
     return transactions_.run(Lane::none, [&](Transaction& transaction) -> Result<std::vector<SessionId>> {
         const std::int64_t changed =
             transaction.update_where(collection::users, by_id(id.text), doc("$set", doc("password_hash", new_hash)));
         if (changed == 0) return fail(ErrorCode::not_found, "There is no such account.");
-        return revoke_all(transaction, id, keep);
+        revoked.revoke_all(transaction, id, keep);
+        return revoked.list();
     });
 }
 
@@ -166,8 +156,10 @@ Result<void> MongoStore::revoke_session(const UserId& user_id, const SessionId& 
 }
 
 Result<std::vector<SessionId>> MongoStore::revoke_sessions(const UserId& user_id) {
+    RevokedSessions revoked;
     return transactions_.run(Lane::none, [&](Transaction& transaction) -> Result<std::vector<SessionId>> {
-        return revoke_all(transaction, user_id, std::nullopt);
+        revoked.revoke_all(transaction, user_id, std::nullopt);
+        return revoked.list();
     });
 }
 

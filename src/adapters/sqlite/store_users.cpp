@@ -1,4 +1,5 @@
 // Users and their sessions.
+#include "adapters/sqlite/account_steps.hpp"
 #include "adapters/sqlite/rows.hpp"
 #include "adapters/sqlite/sqlite_store.hpp"
 
@@ -24,15 +25,6 @@ Session put_session(Transaction& transaction, Session session, Milliseconds life
                        session.user_id, session.generation, session.rotated_at, session.created_at,
                        session.last_used_at, session.expires_at, session.revoked_at, session.agent);
     return session;
-}
-
-// Every session of the user but `keep`; returns those that were not revoked before.
-std::vector<SessionId> revoke_all(Transaction& transaction, const UserId& user_id,
-                                  const std::optional<SessionId>& keep) {
-    return read_all(transaction.db.query("UPDATE sessions SET revoked_at = ?2 WHERE user_id = ?1 AND revoked_at IS NULL"
-                                         " AND session_id IS NOT ?3 RETURNING session_id",
-                                         user_id, transaction.now, keep),
-                    [](const Rows& row) { return SessionId(row.text(0)); });
 }
 
 void revoke(Transaction& transaction, const SessionId& id) {
