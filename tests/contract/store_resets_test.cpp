@@ -38,7 +38,7 @@ protected:
         Session session;
         session.id = SessionId{id};
         session.user_id = user_id;
-        (void)must(store.create_session(session, lifetime));
+        (void)must(store.create_session(session, "hash-of-" + user_id.text, lifetime));
     }
     static std::vector<std::string> list(std::initializer_list<std::string> texts) { return texts; }
 };

@@ -34,6 +34,10 @@ void revoke(Transaction& transaction, const SessionId& id) {
 
 std::unexpected<Error> refresh_invalid() { return fail(ErrorCode::refresh_invalid, "This session is over."); }
 
+std::unexpected<Error> another_password() {
+    return fail(ErrorCode::invalid_credentials, "The account has another password by now.");
+}
+
 }  // namespace
 
 Result<User> SqliteStore::create_user(const User& user, const std::optional<Session>& session) {
@@ -67,19 +71,25 @@ Result<void> SqliteStore::rehash_password(const UserId& id, const std::string& e
     });
 }
 
-Result<std::vector<SessionId>> SqliteStore::change_password(const UserId& id, const std::string& new_hash,
+Result<std::vector<SessionId>> SqliteStore::change_password(const UserId& id, const std::string& expected_hash,
+                                                            const std::string& new_hash,
                                                             const std::optional<SessionId>& keep) {
     return write([&](Transaction& transaction) -> Result<std::vector<SessionId>> {
         const std::int64_t changed =
-            transaction.db.run("UPDATE users SET password_hash = ?2 WHERE user_id = ?1", id, new_hash);
-        if (changed == 0) return fail(ErrorCode::not_found, "There is no such account.");
+            transaction.db.run("UPDATE users SET password_hash = ?3 WHERE user_id = ?1 AND password_hash = ?2", id,
+                               expected_hash, new_hash);
+        if (changed == 0) return another_password();
         return revoke_all(transaction, id, keep);
     });
 }
 
-Result<Session> SqliteStore::create_session(const Session& session, Milliseconds lifetime) {
-    return write(
-        [&](Transaction& transaction) -> Result<Session> { return put_session(transaction, session, lifetime); });
+Result<Session> SqliteStore::create_session(const Session& session, const std::string& expected_hash,
+                                            Milliseconds lifetime) {
+    return write([&](Transaction& transaction) -> Result<Session> {
+        const std::optional<User> user = select_user(transaction.db, session.user_id);
+        if (!user || user->password_hash != expected_hash) return another_password();
+        return put_session(transaction, session, lifetime);
+    });
 }
 
 Result<std::optional<Session>> SqliteStore::find_session(const SessionId& id) {
