@@ -72,6 +72,16 @@ TEST_P(StoreResets, a_reset_counts_once_and_uses_up_the_others_of_its_account) {
     EXPECT_EQ(code_of(reset("r-bob")), no_error);
 }
 
+TEST_P(StoreResets, a_changed_password_uses_them_up) {
+    open("r-1");
+    open("r-bob", "bob@example.com");
+    must(store.change_password(ada, "hash-of-ada", "changed", std::nullopt));
+    EXPECT_EQ(code_of(reset("r-1")), ErrorCode::reset_invalid);
+    EXPECT_EQ(hash_of(ada), "changed");
+    EXPECT_EQ(claimed_ids(), list({"r-bob"})) << "what is used up is not mailed";
+    EXPECT_EQ(code_of(reset("r-bob")), no_error);
+}
+
 TEST_P(StoreResets, of_many_at_once_one_wins) {
     open("r-1");
     std::atomic<int> won{0};

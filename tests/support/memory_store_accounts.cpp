@@ -53,6 +53,7 @@ Result<std::vector<SessionId>> MemoryStore::change_password(const UserId& id, co
     const TimePoint now = clock_.now();
     if (!has_hash(id, expected_hash)) return another_password();
     users_.at(id).password_hash = new_hash;
+    use_up_resets(id, now);
     return revoke_where(id, keep, now);
 }
 

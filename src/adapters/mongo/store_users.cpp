@@ -94,6 +94,7 @@ Result<std::vector<SessionId>> MongoStore::change_password(const UserId& id, con
         const std::int64_t changed = transaction.update_where(collection::users, with_hash(id, expected_hash),
                                                               doc("$set", doc("password_hash", new_hash)));
         if (changed == 0) return another_password();
+        use_up_resets(transaction, id);
         revoked.revoke_all(transaction, id, keep);
         return revoked.list();
     });

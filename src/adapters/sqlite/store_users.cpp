@@ -79,6 +79,7 @@ Result<std::vector<SessionId>> SqliteStore::change_password(const UserId& id, co
             transaction.db.run("UPDATE users SET password_hash = ?3 WHERE user_id = ?1 AND password_hash = ?2", id,
                                expected_hash, new_hash);
         if (changed == 0) return another_password();
+        use_up_resets(transaction, id);
         return revoke_all(transaction, id, keep);
     });
 }
