@@ -51,7 +51,7 @@ std::string hex(int n) {
 }
 LegacyValue id(int n) { return {LegacyObjectId{hex(n)}}; }
 
-const std::string bcrypt = "$2b$10$" + std::string(53, 'x');
+const std::string bcrypt = "$2b$10$CCCCCCCCCCCCCCCCCCCCC.E5YPO9kmyuRGyh0XouQYb4YMJKvyOeW";
 
 LegacyDocument user(int n, const std::string& email) {
     return document({{"_id", id(n)}, {"name", text("U")}, {"email", text(email)}, {"password", text(bcrypt)}});
