@@ -81,8 +81,6 @@ private:
     [[nodiscard]] Result<void> read_orders(const std::string& collection);
     [[nodiscard]] Result<void> flush_orders(std::vector<WaitingOrder>& waiting, CollectionReport& report);
 
-    // Puts the products in; returns whether each was new.
-    [[nodiscard]] Result<std::vector<Result<bool>>> put_products(const std::vector<Product>& products);
     [[nodiscard]] Taking<Order> take_order(const LegacyDocument& document, WaitingOrder& waiting);
     [[nodiscard]] Items items_of(const LegacyDocument& order);
     void skip_order(CollectionReport& report, const Remark& reason, std::int64_t items);
@@ -98,8 +96,8 @@ private:
     const ImportMode mode_;
     ImportReport report_;
     std::unordered_map<std::string, std::string> addresses_;  // and the user who comes first
-    std::unordered_set<UserId> users_;
-    std::unordered_map<ProductId, std::string> products_;  // and their names
+    std::unordered_set<UserId> users_;                        // those that come along
+    std::unordered_map<ProductId, std::string> products_;     // and their names
     std::unordered_set<std::string> order_ids_;
     std::unordered_map<std::string, Items> items_;  // by what they call their order
     std::size_t items_held_ = 0;

@@ -239,6 +239,24 @@ TEST_F(ImportingA, GoesOnWhereAFailedRunEnded) {
     EXPECT_EQ(counts(report, "orders"), (Counts{7, 0, 5, 2}));
 }
 
+TEST_F(ImportingA, OfUsersWhoseIdsDifferInTheirTypeOnlyTheFirstComesAlong) {
+    auto& users = source.collections["users"];
+    users = {user(1, "ada@example.com"), user(2, "ADA@example.com")};
+    const auto as_text = [](int n, const std::string& email) {
+        return document({{"_id", text(hex(n))}, {"email", text(email)}, {"password", text(bcrypt)}});
+    };
+    users.push_back(as_text(1, "other@example.com"));
+    users.push_back(as_text(2, "bob@example.com"));
+    users.push_back(as_text(3, "other@example.com"));
+    const ImportReport report = run();
+    EXPECT_EQ(counts(report, "users"), (Counts{5, 3, 0, 2}));
+    EXPECT_TRUE(lists(part(report, "users").skips, "same _id", hex(1) + ": other@example.com"));
+    EXPECT_EQ(store.find_user(UserId{hex(1)}).value()->email, "ada@example.com");
+    EXPECT_EQ(store.find_user(UserId{hex(2)}).value()->email, "bob@example.com") << "nobody had it";
+    EXPECT_EQ(store.find_user(UserId{hex(3)}).value()->email, "other@example.com") << "nobody had it";
+    EXPECT_EQ(counts(run(), "users"), (Counts{5, 0, 3, 2}));
+}
+
 TEST_F(ImportingA, LongListsAreCutAndCounted) {
     source.collections["users"].clear();
     for (int n = 100; n < 1'700; ++n) {
@@ -350,6 +368,16 @@ TEST_F(ImportingB, EveryDocumentIsAccountedForAndASecondRunChangesNothing) {
     EXPECT_EQ(counts(second, "OrderItem"), (Counts{7, 0, 3, 4}));
     EXPECT_EQ(counts(second, "Order"), (Counts{4, 0, 2, 2}));
     EXPECT_EQ(stock_of(hex(10), "pune"), 12);
+}
+
+TEST_F(ImportingB, OfProductsWhoseIdsDifferInTheirTypeOnlyTheFirstComesAlong) {
+    source.collections["Product"].push_back(
+        document({{"_id", text(hex(10))}, {"name", text("Another")}, {"price", number(1)}}));
+    const ImportReport report = run();
+    EXPECT_EQ(counts(report, "Product"), (Counts{4, 3, 0, 1}));
+    EXPECT_TRUE(lists(part(report, "Product").skips, "same _id", hex(10) + ": Another"));
+    EXPECT_EQ(store.find_product(ProductId{hex(10)}).value()->name, "P10");
+    EXPECT_EQ(counts(run(), "Product"), (Counts{4, 0, 3, 1}));
 }
 
 TEST_F(ImportingB, BothSystemsInOneDatabaseMustBeToldApart) {
