@@ -104,6 +104,13 @@ Result<void> ImportPass::read(const std::string& collection,
     return done;
 }
 
+Result<void> ImportPass::hold() {
+    if (++rows_held_ <= options_.rows_held_max) return {};
+    return fail(ErrorCode::validation_failed, "The old database has more than " +
+                                                  std::to_string(options_.rows_held_max) +
+                                                  " users, products, rows of stock and orders; import it in parts.");
+}
+
 template <class Row>
 Result<std::vector<Result<bool>>> ImportPass::put(std::span<const Row> rows, std::size_t rows_max,
                                                   std::vector<Result<bool>> (Store::*import)(std::span<const Row>,
@@ -141,6 +148,7 @@ Result<void> ImportPass::read_users(const std::string& collection) {
                           label + ": as " + first->second});
             return {};
         }
+        if (Result<void> held = hold(); !held) return held;
         addresses_.emplace(taken->row.email, label);
         users_.insert(taken->row.id);
         // Whoever tries to log in must not learn from the time it takes that there is no password.
@@ -188,10 +196,11 @@ Result<void> ImportPass::read_stocked_products(const std::string& collection) {
             skip(report, taken.error());
             return {};
         }
+        if (Result<void> held = hold(); !held) return held;
         products_.emplace(taken->row.product.id, taken->row.product.name);
         Entry& entry = entries.try_emplace(taken->row.product.id, Entry{taken->row.product, {}, false}).first->second;
         entry.has_stock = entry.has_stock || taken->row.stock.has_value();
-        entry.sum.units += taken->row.stock.value_or(0);
+        entry.sum.units = add_stock(entry.sum.units, taken->row.stock.value_or(0));
         entry.sum.labels.push_back(label_of(document));
         std::ranges::move(taken->remarks, std::back_inserter(entry.sum.remarks));
         return {};
@@ -248,6 +257,7 @@ Result<void> ImportPass::read_products(const std::string& collection) {
                           label_of(document) + ": " + taken->row.name});
             return {};
         }
+        if (Result<void> held = hold(); !held) return held;
         products_.emplace(taken->row.id, taken->row.name);
         waiting.push_back({std::move(taken->row), label_of(document), std::move(taken->remarks)});
         return waiting.size() < import_rows_max ? Result<void>{} : flush(report);
@@ -268,8 +278,9 @@ Result<void> ImportPass::read_stock(const std::string& collection) {
             skip(report, taken.error());
             return {};
         }
+        if (Result<void> held = hold(); !held) return held;
         Sum& sum = sums[{taken->row.product_id, taken->row.location}];
-        sum.units += taken->row.available;
+        sum.units = add_stock(sum.units, taken->row.available);
         sum.labels.push_back(label_of(document));
         std::ranges::move(taken->remarks, std::back_inserter(sum.remarks));
         return {};
@@ -392,6 +403,7 @@ Result<void> ImportPass::read_orders(const std::string& collection) {
             skip_order(report, taken.error(), one.items);
             return {};
         }
+        if (Result<void> held = hold(); !held) return held;
         one.order = std::move(taken->row);
         std::ranges::move(taken->remarks, std::back_inserter(one.remarks));
         remark_unknown(one);

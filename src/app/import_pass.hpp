@@ -66,6 +66,9 @@ private:
     [[nodiscard]] Result<void> read(const std::string& collection,
                                     const std::function<Result<void>(const LegacyDocument&, CollectionReport&)>& visit);
 
+    // Before a row, or what names it, is remembered until the end. Errors: validation_failed (too many).
+    [[nodiscard]] Result<void> hold();
+
     // One answer for each row; an error that is not about a row ends the import.
     template <class Row>
     [[nodiscard]] Result<std::vector<Result<bool>>> put(std::span<const Row> rows, std::size_t rows_max,
@@ -95,6 +98,7 @@ private:
     Clock& clock_;
     const ImportMode mode_;
     ImportReport report_;
+    std::size_t rows_held_ = 0;
     std::unordered_map<std::string, std::string> addresses_;  // and the user who comes first
     std::unordered_set<UserId> users_;                        // those that come along
     std::unordered_map<ProductId, std::string> products_;     // and their names

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <iterator>
+#include <limits>
 #include <utility>
 
 namespace waybill {
@@ -312,6 +313,12 @@ Taking<StockLevel> take_stock(const LegacyDocument& document, const LegacyTerms&
         taken.remarks.push_back({"the stock was cut to a whole number", label + ": " + printable(value)});
     taken.row = {ProductId{*product_id}, location, stock->value};
     return taken;
+}
+
+std::int64_t add_stock(std::int64_t sum, std::int64_t units) {
+    std::int64_t added = 0;
+    if (!__builtin_add_overflow(sum, units, &added)) return added;
+    return units < 0 ? std::numeric_limits<std::int64_t>::min() : std::numeric_limits<std::int64_t>::max();
 }
 
 std::int64_t bounded_stock(std::int64_t sum, const std::string& label, std::vector<Remark>& remarks) {

@@ -257,6 +257,30 @@ TEST_F(ImportingA, OfUsersWhoseIdsDifferInTheirTypeOnlyTheFirstComesAlong) {
     EXPECT_EQ(counts(run(), "users"), (Counts{5, 0, 3, 2}));
 }
 
+TEST_F(ImportingA, WhatMustBeHeldInMemoryIsBounded) {
+    options.rows_held_max = 11;  // 2 users, 4 products with stock, 5 orders
+    EXPECT_EQ(counts(run(), "orders"), (Counts{7, 5, 0, 2}));
+    for (const std::size_t max : {1UZ, 5UZ, 10UZ}) {
+        options.rows_held_max = max;
+        const auto refused = import_legacy(options, source, store, clock);
+        ASSERT_FALSE(refused) << max;
+        EXPECT_EQ(refused.error().code, ErrorCode::validation_failed);
+        EXPECT_THAT(refused.error().detail, HasSubstr("more than " + std::to_string(max)));
+        EXPECT_THAT(refused.error().detail, HasSubstr("import it in parts"));
+    }
+}
+
+TEST_F(ImportingA, MoreStockThanANumberHoldsIsAsMuchAsAPlaceCanHold) {
+    auto& stock = source.collections["inventories"];
+    stock.assign(10'000, inventory(10, "p1", {std::int64_t{1'000'000'000'000'000}}));
+    const ImportReport report = run();
+    EXPECT_EQ(stock_of("p1"), stock_max);
+    EXPECT_TRUE(lists(part(report, "inventories").remarks, "cut to what a place can hold", "p1"));
+    stock.assign(10'000, inventory(10, "p2", {std::int64_t{-1'000'000'000'000'000}}));
+    EXPECT_EQ(counts(run(), "inventories"), (Counts{10'000, 10'000, 0, 0}));
+    EXPECT_EQ(stock_of("p2"), 0);
+}
+
 TEST_F(ImportingA, LongListsAreCutAndCounted) {
     source.collections["users"].clear();
     for (int n = 100; n < 1'700; ++n) {
@@ -378,6 +402,21 @@ TEST_F(ImportingB, OfProductsWhoseIdsDifferInTheirTypeOnlyTheFirstComesAlong) {
     EXPECT_TRUE(lists(part(report, "Product").skips, "same _id", hex(10) + ": Another"));
     EXPECT_EQ(store.find_product(ProductId{hex(10)}).value()->name, "P10");
     EXPECT_EQ(counts(run(), "Product"), (Counts{4, 0, 3, 1}));
+}
+
+TEST_F(ImportingB, MoreStockThanANumberHoldsIsAsMuchAsAPlaceCanHold) {
+    source.collections["Inventory"].assign(10'000, inventory(20, 10, "pune", {std::int64_t{1'000'000'000'000'000}}));
+    EXPECT_EQ(counts(run(), "Inventory"), (Counts{10'000, 10'000, 0, 0}));
+    EXPECT_EQ(stock_of(hex(10), "pune"), stock_max);
+}
+
+TEST_F(ImportingB, WhatMustBeHeldInMemoryIsBounded) {
+    options.rows_held_max = 10;  // 2 users, 3 products, 3 rows of stock, 2 orders
+    EXPECT_TRUE(run().was_written);
+    for (const std::size_t max : {1UZ, 4UZ, 7UZ, 9UZ}) {
+        options.rows_held_max = max;
+        EXPECT_FALSE(import_legacy(options, source, store, clock)) << max;
+    }
 }
 
 TEST_F(ImportingB, BothSystemsInOneDatabaseMustBeToldApart) {
