@@ -12,6 +12,9 @@ namespace waybill {
 
 namespace {
 
+// The first may meet a hash that another login has strengthened meanwhile.
+constexpr int login_tries_max = 2;
+
 void check_email(const std::optional<std::string>& normalized, std::vector<FieldProblem>& problems) {
     if (!normalized) problems.push_back({"/email", "invalid-email", "This is no e-mail address."});
 }
@@ -46,10 +49,6 @@ std::unexpected<Error> invalid_fields(std::vector<FieldProblem> problems) {
     std::string detail = problems.front().message;
     return fail(
         Error{.code = ErrorCode::validation_failed, .detail = std::move(detail), .fields = std::move(problems)});
-}
-
-std::unexpected<Error> invalid_credentials() {
-    return fail(ErrorCode::invalid_credentials, "The e-mail address or the password is wrong.");
 }
 
 // A header of a stranger, for the eyes of the account's owner: visible ASCII, and not too much of it.
@@ -135,17 +134,32 @@ Result<User> Auth::create_user(const Registration& registration, Role role) {
 }
 
 Result<Login> Auth::log_in(std::string_view email, std::string_view password, std::string_view agent) {
-    const auto user = find_by_password(email, password);
-    if (!user) return fail(user.error());
+    for (int tries = 0; tries < login_tries_max; ++tries) {
+        const auto user = find_by_password(email, password);
+        if (!user) return fail(user.error());
 
-    Session session;
-    session.id = ids_.make_session_id();
-    session.user_id = user->id;
-    session.agent = clean_agent(agent);
-    const auto stored = store_.create_session(session, options_.refresh_lifetime);
-    if (!stored) return fail(stored.error());
-    log_.write(LogLevel::info, "logged-in", {{"user_id", user->id.text}, {"session_id", stored->id.text}});
-    return make_login(*user, stored->id, stored->generation);
+        Session session;
+        session.id = ids_.make_session_id();
+        session.user_id = user->id;
+        session.agent = clean_agent(agent);
+        const auto stored = store_.create_session(session, user->password_hash, options_.refresh_lifetime);
+        if (!stored && stored.error().code == ErrorCode::invalid_credentials) continue;
+        if (!stored) return fail(stored.error());
+        log_.write(LogLevel::info, "logged-in", {{"user_id", user->id.text}, {"session_id", stored->id.text}});
+        strengthen_hash(*user, password);
+        return make_login(*user, stored->id, stored->generation);
+    }
+    return refuse_login("unknown");
+}
+
+std::unexpected<Error> Auth::refuse_login(const std::string& user_id) {
+    log_.write(LogLevel::warn, "login-failed", {{"user_id", user_id}});
+    return fail(ErrorCode::invalid_credentials, "The e-mail address or the password is wrong.");
+}
+
+std::unexpected<Error> Auth::refuse_current_password(const Caller& caller) {
+    log_.write(LogLevel::warn, "login-failed", {{"user_id", caller.user_id.text}});
+    return fail(ErrorCode::invalid_credentials, "The current password is wrong.");
 }
 
 // Something is looked up and something is verified whatever the address, so that time tells nothing.
@@ -154,11 +168,7 @@ Result<User> Auth::find_by_password(std::string_view email, std::string_view pas
     if (!user) return fail(user.error());
     const bool is_known = user->has_value();
     const bool is_right = verify_password(password, is_known ? (*user)->password_hash : absent_user_hash_);
-    if (!is_known || !is_right) {
-        log_.write(LogLevel::warn, "login-failed", {{"user_id", is_known ? (*user)->id.text : "unknown"}});
-        return invalid_credentials();
-    }
-    strengthen_hash(**user, password);
+    if (!is_known || !is_right) return refuse_login(is_known ? (*user)->id.text : "unknown");
     return **user;
 }
 
@@ -229,12 +239,11 @@ Result<void> Auth::change_password(const Caller& caller, std::string_view curren
     const auto user = store_.find_user(caller.user_id);
     if (!user) return fail(user.error());
     if (!*user) return fail(invalid_token());
-    if (!verify_password(current, (*user)->password_hash)) {
-        log_.write(LogLevel::warn, "login-failed", {{"user_id", caller.user_id.text}});
-        return fail(ErrorCode::invalid_credentials, "The current password is wrong.");
-    }
+    const std::string& hash = (*user)->password_hash;
+    if (!verify_password(current, hash)) return refuse_current_password(caller);
     const auto revoked = store_.change_password(
-        caller.user_id, hash_password(replacement, options_.password_cost, clock_), caller.session_id);
+        caller.user_id, hash, hash_password(replacement, options_.password_cost, clock_), caller.session_id);
+    if (!revoked && revoked.error().code == ErrorCode::invalid_credentials) return refuse_current_password(caller);
     if (!revoked) return fail(revoked.error());
     sessions_.forget(*revoked);
     log_.write(LogLevel::info, "password-changed", {{"user_id", caller.user_id.text}});

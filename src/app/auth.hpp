@@ -54,7 +54,8 @@ public:
     // As register_user, without a login; for the command line.
     [[nodiscard]] Result<User> create_user(const Registration& registration, Role role);
 
-    // Same time and text for an unknown address and a wrong password. Errors: invalid_credentials.
+    // Same time and text for an unknown address and a wrong password, and for one that is replaced while
+    // it is checked. Errors: invalid_credentials.
     [[nodiscard]] Result<Login> log_in(std::string_view email, std::string_view password, std::string_view agent);
 
     // Errors: refresh_invalid, refresh_reused (the family is revoked).
@@ -69,7 +70,8 @@ public:
 
     [[nodiscard]] Result<User> get_user(const Caller& caller);
 
-    // Revokes the other sessions. Errors: invalid_credentials, validation_failed (field /new).
+    // Revokes the other sessions and uses up the resets that are open. Errors: invalid_credentials (also
+    // when the password was replaced meanwhile), validation_failed (field /new).
     [[nodiscard]] Result<void> change_password(const Caller& caller, std::string_view current,
                                                std::string_view replacement);
 
@@ -90,6 +92,8 @@ private:
     [[nodiscard]] Result<User> make_user(const Registration& registration, Role role);
     [[nodiscard]] Login make_login(const User& user, const SessionId& session, std::uint32_t generation);
     [[nodiscard]] Result<User> find_by_password(std::string_view email, std::string_view password);
+    [[nodiscard]] std::unexpected<Error> refuse_login(const std::string& user_id);
+    [[nodiscard]] std::unexpected<Error> refuse_current_password(const Caller& caller);
     void strengthen_hash(const User& user, std::string_view password);
     [[nodiscard]] Result<void> end_session(const UserId& user_id, const SessionId& id);
 

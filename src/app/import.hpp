@@ -20,6 +20,7 @@ namespace waybill {
 inline constexpr std::size_t remarks_listed_max = 20;               // of each kind
 inline constexpr std::size_t import_orders_max = 100;               // of one transaction, since they have lines
 inline constexpr std::size_t import_items_held_max = 5'000'000;     // lines of orders, in memory
+inline constexpr std::size_t import_rows_held_max = 10'000'000;     // what else must be remembered: a GB or two
 inline constexpr std::int64_t import_documents_per_progress = 500;  // between two calls of on_progress
 
 // Orders that the old system has not finished. `refuse`: nothing at all is imported while there are any.
@@ -39,6 +40,7 @@ struct ImportOptions {
     PendingOrders pending = PendingOrders::refuse;
     bool dry_run = false;
     PasswordCost password_cost;
+    std::size_t rows_held_max = import_rows_held_max;
     std::function<void(const ImportProgress&)> on_progress{};
 };
 

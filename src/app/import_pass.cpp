@@ -104,6 +104,13 @@ Result<void> ImportPass::read(const std::string& collection,
     return done;
 }
 
+Result<void> ImportPass::hold() {
+    if (++rows_held_ <= options_.rows_held_max) return {};
+    return fail(ErrorCode::validation_failed, "The old database has more than " +
+                                                  std::to_string(options_.rows_held_max) +
+                                                  " users, products, rows of stock and orders; import it in parts.");
+}
+
 template <class Row>
 Result<std::vector<Result<bool>>> ImportPass::put(std::span<const Row> rows, std::size_t rows_max,
                                                   std::vector<Result<bool>> (Store::*import)(std::span<const Row>,
@@ -131,12 +138,19 @@ Result<void> ImportPass::read_users(const std::string& collection) {
             return {};
         }
         const std::string label = label_of(document);
-        const auto [first, is_new] = addresses_.try_emplace(taken->row.email, label);
-        if (!is_new) {
+        if (users_.contains(taken->row.id)) {
+            skip(report,
+                 {"another user before it has the same _id (of another type)", label + ": " + taken->row.email});
+            return {};
+        }
+        if (const auto first = addresses_.find(taken->row.email); first != addresses_.end()) {
             skip(report, {"another user before it has the same e-mail address (upper and lower case are one)",
                           label + ": as " + first->second});
             return {};
         }
+        if (Result<void> held = hold(); !held) return held;
+        addresses_.emplace(taken->row.email, label);
+        users_.insert(taken->row.id);
         // Whoever tries to log in must not learn from the time it takes that there is no password.
         if (taken->row.password_hash.empty()) {
             taken->row.password_hash = make_unmatched_hash(options_.password_cost, clock_);
@@ -157,9 +171,9 @@ Result<void> ImportPass::flush_users(std::vector<Waiting<User>>& waiting, Collec
         const Result<bool>& result = (*results)[i];
         if (!result) {
             skip(report, why_refused(result.error(), waiting[i].label));
+            users_.erase(rows[i].id);
             continue;
         }
-        users_.insert(rows[i].id);
         book(report, *result ? Outcome::imported : Outcome::unchanged, waiting[i].remarks);
     }
     waiting.clear();
@@ -167,14 +181,6 @@ Result<void> ImportPass::flush_users(std::vector<Waiting<User>>& waiting, Collec
 }
 
 // ---- catalogue and stock
-
-Result<std::vector<Result<bool>>> ImportPass::put_products(const std::vector<Product>& products) {
-    auto results = put(std::span<const Product>(products), import_rows_max, &Store::import_products);
-    if (results) {
-        for (const Product& product : products) products_.emplace(product.id, product.name);
-    }
-    return results;
-}
 
 // One document is a product and its stock; both are put in once.
 Result<void> ImportPass::read_stocked_products(const std::string& collection) {
@@ -190,9 +196,11 @@ Result<void> ImportPass::read_stocked_products(const std::string& collection) {
             skip(report, taken.error());
             return {};
         }
+        if (Result<void> held = hold(); !held) return held;
+        products_.emplace(taken->row.product.id, taken->row.product.name);
         Entry& entry = entries.try_emplace(taken->row.product.id, Entry{taken->row.product, {}, false}).first->second;
         entry.has_stock = entry.has_stock || taken->row.stock.has_value();
-        entry.sum.units += taken->row.stock.value_or(0);
+        entry.sum.units = add_stock(entry.sum.units, taken->row.stock.value_or(0));
         entry.sum.labels.push_back(label_of(document));
         std::ranges::move(taken->remarks, std::back_inserter(entry.sum.remarks));
         return {};
@@ -209,7 +217,7 @@ Result<void> ImportPass::read_stocked_products(const std::string& collection) {
         if (!entry.has_stock) continue;
         levels.push_back({id, terms_.location, bounded_stock(entry.sum.units, id.text, entry.sum.remarks)});
     }
-    const auto put_in = put_products(products);
+    const auto put_in = put(std::span<const Product>(products), import_rows_max, &Store::import_products);
     if (!put_in) return std::unexpected(put_in.error());
     const auto stocked = put(std::span<const StockLevel>(levels), import_rows_max, &Store::import_stock);
     if (!stocked) return std::unexpected(stocked.error());
@@ -229,7 +237,7 @@ Result<void> ImportPass::read_products(const std::string& collection) {
     const auto flush = [&](CollectionReport& report) -> Result<void> {
         std::vector<Product> rows;
         for (const Waiting<Product>& one : waiting) rows.push_back(one.row);
-        const auto results = put_products(rows);
+        const auto results = put(std::span<const Product>(rows), import_rows_max, &Store::import_products);
         if (!results) return std::unexpected(results.error());
         for (std::size_t i = 0; i < rows.size(); ++i) {
             const bool is_new = (*results)[i].value_or(false);
@@ -244,6 +252,13 @@ Result<void> ImportPass::read_products(const std::string& collection) {
             skip(report, taken.error());
             return {};
         }
+        if (products_.contains(taken->row.id)) {
+            skip(report, {"another product before it has the same _id (of another type)",
+                          label_of(document) + ": " + taken->row.name});
+            return {};
+        }
+        if (Result<void> held = hold(); !held) return held;
+        products_.emplace(taken->row.id, taken->row.name);
         waiting.push_back({std::move(taken->row), label_of(document), std::move(taken->remarks)});
         return waiting.size() < import_rows_max ? Result<void>{} : flush(report);
     });
@@ -263,8 +278,9 @@ Result<void> ImportPass::read_stock(const std::string& collection) {
             skip(report, taken.error());
             return {};
         }
+        if (Result<void> held = hold(); !held) return held;
         Sum& sum = sums[{taken->row.product_id, taken->row.location}];
-        sum.units += taken->row.available;
+        sum.units = add_stock(sum.units, taken->row.available);
         sum.labels.push_back(label_of(document));
         std::ranges::move(taken->remarks, std::back_inserter(sum.remarks));
         return {};
@@ -387,6 +403,7 @@ Result<void> ImportPass::read_orders(const std::string& collection) {
             skip_order(report, taken.error(), one.items);
             return {};
         }
+        if (Result<void> held = hold(); !held) return held;
         one.order = std::move(taken->row);
         std::ranges::move(taken->remarks, std::back_inserter(one.remarks));
         remark_unknown(one);

@@ -66,6 +66,9 @@ private:
     [[nodiscard]] Result<void> read(const std::string& collection,
                                     const std::function<Result<void>(const LegacyDocument&, CollectionReport&)>& visit);
 
+    // Before a row, or what names it, is remembered until the end. Errors: validation_failed (too many).
+    [[nodiscard]] Result<void> hold();
+
     // One answer for each row; an error that is not about a row ends the import.
     template <class Row>
     [[nodiscard]] Result<std::vector<Result<bool>>> put(std::span<const Row> rows, std::size_t rows_max,
@@ -81,8 +84,6 @@ private:
     [[nodiscard]] Result<void> read_orders(const std::string& collection);
     [[nodiscard]] Result<void> flush_orders(std::vector<WaitingOrder>& waiting, CollectionReport& report);
 
-    // Puts the products in; returns whether each was new.
-    [[nodiscard]] Result<std::vector<Result<bool>>> put_products(const std::vector<Product>& products);
     [[nodiscard]] Taking<Order> take_order(const LegacyDocument& document, WaitingOrder& waiting);
     [[nodiscard]] Items items_of(const LegacyDocument& order);
     void skip_order(CollectionReport& report, const Remark& reason, std::int64_t items);
@@ -97,9 +98,10 @@ private:
     Clock& clock_;
     const ImportMode mode_;
     ImportReport report_;
+    std::size_t rows_held_ = 0;
     std::unordered_map<std::string, std::string> addresses_;  // and the user who comes first
-    std::unordered_set<UserId> users_;
-    std::unordered_map<ProductId, std::string> products_;  // and their names
+    std::unordered_set<UserId> users_;                        // those that come along
+    std::unordered_map<ProductId, std::string> products_;     // and their names
     std::unordered_set<std::string> order_ids_;
     std::unordered_map<std::string, Items> items_;  // by what they call their order
     std::size_t items_held_ = 0;

@@ -21,12 +21,10 @@ namespace {
 
 constexpr std::string_view argon2id_prefix = "$argon2id$v=19$m=";
 constexpr std::size_t hash_length = 32;
-constexpr std::size_t bcrypt_length = 60;
 
 // A damaged or hostile hash must not take more than this to verify.
 constexpr std::uint32_t argon2id_memory_kib_max = 1u << 20;
 constexpr std::uint32_t argon2id_iterations_max = 64;
-constexpr int bcrypt_cost_max = 16;
 
 void start_sodium() {
     static const bool started = sodium_init() >= 0;
@@ -74,19 +72,6 @@ bool verify_argon2id(std::string_view password, std::string_view hash) {
     return crypto_pwhash_str_verify(text.data(), password.data(), password.size()) == 0;
 }
 
-// crypt takes anything else for one of its older hashes, so the whole form is checked.
-bool is_bcrypt(std::string_view hash) {
-    const auto is_letter = [](char c) {
-        return (c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || c == '.' || c == '/';
-    };
-    if (hash.size() != bcrypt_length || !hash.starts_with("$2")) return false;
-    if (hash[2] != 'a' && hash[2] != 'b' && hash[2] != 'y') return false;
-    if (hash[3] != '$' || hash[6] != '$' || !std::ranges::all_of(hash.substr(7), is_letter)) return false;
-    int cost = 0;
-    const auto [stop, problem] = std::from_chars(hash.data() + 4, hash.data() + 6, cost);
-    return problem == std::errc{} && stop == hash.data() + 6 && cost >= 4 && cost <= bcrypt_cost_max;
-}
-
 // Only the first 72 octets count, as they did for the system that made the hash. A zero inside would
 // end the password early.
 bool verify_bcrypt(std::string_view password, const std::string& hash) {
@@ -94,8 +79,8 @@ bool verify_bcrypt(std::string_view password, const std::string& hash) {
     const auto scratch = std::make_unique<crypt_data>();
     std::string phrase{password};
     const char* made = crypt_rn(phrase.c_str(), hash.c_str(), scratch.get(), sizeof(crypt_data));
-    const bool same =
-        made != nullptr && std::strlen(made) == bcrypt_length && CRYPTO_memcmp(made, hash.data(), bcrypt_length) == 0;
+    const bool same = made != nullptr && std::strlen(made) == bcrypt_hash_length &&
+                      CRYPTO_memcmp(made, hash.data(), bcrypt_hash_length) == 0;
     OPENSSL_cleanse(scratch.get(), sizeof(crypt_data));
     OPENSSL_cleanse(phrase.data(), phrase.size());
     return same;
@@ -135,7 +120,8 @@ std::string make_unmatched_hash(const PasswordCost& cost, Clock& clock) {
 bool verify_password(std::string_view password, const std::string& hash) {
     if (!may_be_hashed(password)) return false;
     if (find_argon2id_cost(hash)) return verify_argon2id(password, hash);
-    return is_bcrypt(hash) && verify_bcrypt(password, hash);
+    // crypt takes anything else for one of its older hashes.
+    return is_bcrypt_hash(hash) && verify_bcrypt(password, hash);
 }
 
 bool needs_rehash(const std::string& hash, const PasswordCost& cost) {

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <iterator>
+#include <limits>
 #include <utility>
 
 namespace waybill {
@@ -49,10 +50,6 @@ std::string clean_text(std::string text, std::size_t length_max, const std::stri
     text.resize(end);
     if (text != before) remarks.push_back({"the " + what + " was cut or cleaned", label + ": " + printable(before)});
     return text;
-}
-
-bool is_bcrypt(const std::string& hash) {
-    return hash.size() == 60 && (hash.starts_with("$2a$") || hash.starts_with("$2b$") || hash.starts_with("$2y$"));
 }
 
 std::string product_name(const LegacyDocument& document, const std::string& id, const std::string& label,
@@ -224,11 +221,13 @@ Taking<User> take_user(const LegacyDocument& document, const LegacyTerms& terms)
     if (!address) return skip("the user has no usable e-mail address", label);
     const std::string* name = text_of(document, "name");
     const std::string* hash = text_of(document, "password");
-    const bool can_log_in = hash != nullptr && is_bcrypt(*hash);
+    const bool can_log_in = hash != nullptr && is_bcrypt_hash(*hash);
     if (!can_log_in) {
         taken.remarks.push_back(
-            {hash == nullptr ? "the user has no password and must ask for a new one (forgot-password)"
-                             : "the password is not a bcrypt hash; the user must ask for a new one (forgot-password)",
+            {hash == nullptr
+                 ? std::string{"the user has no password and must ask for a new one (forgot-password)"}
+                 : "the password is not a bcrypt hash that can be verified here (damaged, or of a cost above " +
+                       std::to_string(bcrypt_cost_max) + "); the user must ask for a new one (forgot-password)",
              label});
     }
     taken.row = {
@@ -314,6 +313,12 @@ Taking<StockLevel> take_stock(const LegacyDocument& document, const LegacyTerms&
         taken.remarks.push_back({"the stock was cut to a whole number", label + ": " + printable(value)});
     taken.row = {ProductId{*product_id}, location, stock->value};
     return taken;
+}
+
+std::int64_t add_stock(std::int64_t sum, std::int64_t units) {
+    std::int64_t added = 0;
+    if (!__builtin_add_overflow(sum, units, &added)) return added;
+    return units < 0 ? std::numeric_limits<std::int64_t>::min() : std::numeric_limits<std::int64_t>::max();
 }
 
 std::int64_t bounded_stock(std::int64_t sum, const std::string& label, std::vector<Remark>& remarks) {

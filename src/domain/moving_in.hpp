@@ -69,6 +69,9 @@ struct StockedProduct {
 [[nodiscard]] Taking<Product> take_product(const LegacyDocument& document, const LegacyTerms& terms);
 [[nodiscard]] Taking<StockLevel> take_stock(const LegacyDocument& document, const LegacyTerms& terms);
 
+// What no number can hold stays at its bound, which is far beyond what a place can hold.
+[[nodiscard]] std::int64_t add_stock(std::int64_t sum, std::int64_t units);
+
 // The sum of one product and place, within the bounds of stock.
 [[nodiscard]] std::int64_t bounded_stock(std::int64_t sum, const std::string& label, std::vector<Remark>& remarks);
 

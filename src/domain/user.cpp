@@ -1,6 +1,7 @@
 #include "domain/user.hpp"
 
 #include <algorithm>
+#include <charconv>
 #include <utility>
 
 #include "domain/utf8.hpp"
@@ -35,6 +36,15 @@ bool every_part(std::string_view text, bool (*accepts)(std::string_view)) {
 
 char to_lower(char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; }
 
+constexpr std::string_view bcrypt_letters = "./ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789";
+constexpr std::size_t bcrypt_salt_length = 22;
+
+// Letters of 6 bits each; the last one has `spare_bits` that must be zero, since verifying drops them.
+bool is_bcrypt_text(std::string_view text, unsigned spare_bits) {
+    return text.find_first_not_of(bcrypt_letters) == std::string_view::npos &&
+           bcrypt_letters.find(text.back()) % (1U << spare_bits) == 0;
+}
+
 }  // namespace
 
 std::string_view to_text(Role role) {
@@ -62,6 +72,17 @@ std::optional<std::string> normalize_email(std::string_view text) {
     std::string address{text};
     std::ranges::transform(address, address.begin(), to_lower);
     return address;
+}
+
+bool is_bcrypt_hash(std::string_view text) {
+    if (text.size() != bcrypt_hash_length || !text.starts_with("$2")) return false;
+    if (!std::string_view{"aby"}.contains(text[2]) || text[3] != '$' || text[6] != '$') return false;
+    int cost = 0;
+    const auto [stop, problem] = std::from_chars(text.data() + 4, text.data() + 6, cost);
+    if (problem != std::errc{} || stop != text.data() + 6 || cost < 4 || cost > bcrypt_cost_max) return false;
+    const std::string_view salt = text.substr(7, bcrypt_salt_length);
+    const std::string_view hash = text.substr(7 + bcrypt_salt_length);
+    return is_bcrypt_text(salt, 4) && is_bcrypt_text(hash, 2);  // 128 and 184 bits
 }
 
 std::optional<std::size_t> count_code_points(std::string_view text) {

@@ -21,6 +21,9 @@ inline constexpr std::size_t email_length_max = 254;  // octets, RFC 5321, 4.5.3
 inline constexpr std::size_t user_name_length_max = 200;
 inline constexpr std::size_t password_length_max = 128;  // code points
 
+inline constexpr std::size_t bcrypt_hash_length = 60;
+inline constexpr int bcrypt_cost_max = 16;  // seconds of work for each try to log in
+
 struct User {
     UserId id;
     std::string email;  // lower case, as normalize_email returns it
@@ -37,6 +40,10 @@ struct User {
 
 // Code points of valid UTF-8; empty when the text is not valid UTF-8.
 [[nodiscard]] std::optional<std::size_t> count_code_points(std::string_view text);
+
+// Whether it is a $2a$, $2b$ or $2y$ hash that a password can be verified against here: of the whole form,
+// with a cost of 4 to bcrypt_cost_max.
+[[nodiscard]] bool is_bcrypt_hash(std::string_view text);
 
 // Who asks: the outcome of a checked access token.
 struct Caller {

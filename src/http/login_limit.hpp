@@ -1,6 +1,7 @@
-// Counts failed logins, registrations and password resets: for one account and address, and for one address. Tokens
-// are taken before the password is looked at and given back when nothing has failed, so that a burst
-// of guesses cannot outrun the count.
+// Counts tries at an account: failed logins and password changes, registrations, mails for forgotten
+// passwords, and tokens of resets that are not valid; for one account and address, and for one address.
+// Tokens are taken before the password is looked at and given back where nothing counts, so that a burst of
+// guesses cannot outrun the count.
 #pragma once
 
 #include <optional>
@@ -13,15 +14,16 @@
 
 namespace waybill::http {
 
-// One try to log in or to register.
+// One try.
 class LoginLimit {
 public:
+    // `email` as it was sent; empty for who names no account.
     LoginLimit(const Services& services, const Request& request, std::string_view email);
 
     // Takes a token of both buckets, or of neither. The refusal is rate_limited with Retry-After.
     [[nodiscard]] std::optional<Response> charge();
 
-    // The try was none, or succeeded.
+    // The try was none, or one that does not count.
     void give_back();
 
     // Adds what is left to a response.

@@ -132,12 +132,22 @@ Response get_user(const Services& services, const Exchange& exchange) {
     return json_response(200, json);
 }
 
-// POST /me/password
+// POST /me/password. A wrong current password counts as a failed login of the account does: whoever holds a
+// token of it must not guess faster than anybody else.
 Response change_password(const Services& services, const Exchange& exchange) {
-    auto change = decode_password_change(exchange.request);
+    const Request& request = exchange.request;
+    auto change = decode_password_change(request);
     if (!change) return std::move(change.error());
+    const Result<User> user = services.auth.get_user(exchange.caller);
+    if (!user) return problem(request, user.error());
+
+    LoginLimit limit(services, request, user->email);
+    if (auto refusal = limit.charge()) return std::move(*refusal);
     const Result<void> done = services.auth.change_password(exchange.caller, change->current, change->replacement);
-    return done ? no_content() : problem(exchange.request, done.error());
+    if (done || done.error().code != ErrorCode::invalid_credentials) limit.give_back();
+    Response response = done ? no_content() : problem(request, done.error());
+    limit.stamp(response);
+    return response;
 }
 
 // POST /auth/forgot-password. Every one counts: neither answer nor count may tell who has an account.

@@ -97,14 +97,24 @@ public:
     [[nodiscard]] virtual Result<void> rehash_password(const UserId& id, const std::string& expected_hash,
                                                        const std::string& new_hash) = 0;
 
-    // New hash, and every session of the user but `keep` revoked, in one commit; returns the revoked
-    // ones. Errors: not_found.
-    [[nodiscard]] virtual Result<std::vector<SessionId>> change_password(const UserId& id, const std::string& new_hash,
+    // New hash, every session of the user but `keep` revoked and every reset used up, in one commit;
+    // returns the revoked sessions. Only where the hash still is `expected_hash`, the one that the
+    // current password was checked against. Errors: invalid_credentials (it is another, or there is
+    // no such account: nothing was done).
+    [[nodiscard]] virtual Result<std::vector<SessionId>> change_password(const UserId& id,
+                                                                         const std::string& expected_hash,
+                                                                         const std::string& new_hash,
                                                                          const std::optional<SessionId>& keep) = 0;
 
-    // created_at, last_used_at and rotated_at are set by the store, expires_at to `lifetime` from
-    // then. (create_user reads the lifetime as session.expires_at - session.created_at.)
-    [[nodiscard]] virtual Result<Session> create_session(const Session& session, Milliseconds lifetime) = 0;
+    // For who has shown the password of `expected_hash`: only where the account still has it in the
+    // commit, so that no session begins after a new password has ended them all. created_at,
+    // last_used_at and rotated_at are set by the store, expires_at to `lifetime` from then. A repeat
+    // with the same id makes the same session again. Errors: invalid_credentials (the hash is another,
+    // or there is no such account).
+    // (create_user makes its session with the account, whose hash nobody can have changed; it reads
+    // the lifetime as session.expires_at - session.created_at.)
+    [[nodiscard]] virtual Result<Session> create_session(const Session& session, const std::string& expected_hash,
+                                                         Milliseconds lifetime) = 0;
     [[nodiscard]] virtual Result<std::optional<Session>> find_session(const SessionId& id) = 0;
 
     // decide_refresh in one transaction. rotate: generation + 1, expires_at = now + lifetime. reused:

@@ -1,4 +1,5 @@
 // Forgotten passwords.
+#include <algorithm>
 #include <array>
 #include <atomic>
 #include <latch>
@@ -37,7 +38,7 @@ protected:
         Session session;
         session.id = SessionId{id};
         session.user_id = user_id;
-        (void)must(store.create_session(session, lifetime));
+        (void)must(store.create_session(session, "hash-of-" + user_id.text, lifetime));
     }
     static std::vector<std::string> list(std::initializer_list<std::string> texts) { return texts; }
 };
@@ -45,10 +46,13 @@ protected:
 TEST_P(StoreResets, a_reset_sets_the_password_and_ends_every_session_of_its_account) {
     log_in("s-1", ada);
     log_in("s-2", ada);
+    log_in("s-over", ada);
     log_in("s-other", bob);
+    must(store.revoke_session(ada, SessionId{"s-over"}));
     open("r-1");
-    const std::vector<SessionId> revoked = must(reset("r-1"));
-    EXPECT_EQ(revoked.size(), 2U);
+    std::vector<SessionId> revoked = must(reset("r-1"));
+    std::ranges::sort(revoked);
+    EXPECT_EQ(revoked, (std::vector{SessionId{"s-1"}, SessionId{"s-2"}})) << "not what was over before";
     EXPECT_EQ(hash_of(ada), "new-hash");
     EXPECT_NE(hash_of(bob), "new-hash");
     EXPECT_TRUE(must(store.find_session(SessionId{"s-1"}))->revoked_at);
@@ -64,6 +68,16 @@ TEST_P(StoreResets, a_reset_counts_once_and_uses_up_the_others_of_its_account) {
     EXPECT_EQ(code_of(reset("r-1", "again")), ErrorCode::reset_invalid);
     EXPECT_EQ(code_of(reset("r-2", "again")), ErrorCode::reset_invalid);
     EXPECT_EQ(hash_of(ada), "new-hash");
+    EXPECT_EQ(claimed_ids(), list({"r-bob"})) << "what is used up is not mailed";
+    EXPECT_EQ(code_of(reset("r-bob")), no_error);
+}
+
+TEST_P(StoreResets, a_changed_password_uses_them_up) {
+    open("r-1");
+    open("r-bob", "bob@example.com");
+    must(store.change_password(ada, "hash-of-ada", "changed", std::nullopt));
+    EXPECT_EQ(code_of(reset("r-1")), ErrorCode::reset_invalid);
+    EXPECT_EQ(hash_of(ada), "changed");
     EXPECT_EQ(claimed_ids(), list({"r-bob"})) << "what is used up is not mailed";
     EXPECT_EQ(code_of(reset("r-bob")), no_error);
 }

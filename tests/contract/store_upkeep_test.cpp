@@ -13,7 +13,7 @@ protected:
         Session session;
         session.id = SessionId{id};
         session.user_id = ada;
-        (void)must(store.create_session(session, lifetime));
+        (void)must(store.create_session(session, "hash-of-ada", lifetime));
     }
     // Five idempotency records, five sessions and five dead letters.
     void fill() {

@@ -33,7 +33,7 @@ Session make_session(const std::string& id, const UserId& user_id) {
 class StoreUsers : public StoreContract {
 protected:
     Session log_in(const std::string& id, const UserId& user_id) {
-        return must(store.create_session(make_session(id, user_id), lifetime));
+        return must(store.create_session(make_session(id, user_id), "hash-of-" + user_id.text, lifetime));
     }
     Result<RotatedSession> rotate(const std::string& id, std::uint32_t generation, Milliseconds within = grace) {
         return store.rotate_session(SessionId{id}, generation, within, lifetime);
@@ -141,15 +141,64 @@ TEST_P(StoreUsers, a_new_password_ends_the_other_sessions) {
     must(store.revoke_session(ada, SessionId{"s-3"}));
     clock.advance(Milliseconds{5'000});
 
-    EXPECT_EQ(sorted(must(store.change_password(ada, "new", SessionId{"s-1"}))), list({"s-2"}));
+    EXPECT_EQ(sorted(must(store.change_password(ada, "hash-of-ada", "new", SessionId{"s-1"}))), list({"s-2"}));
     EXPECT_EQ(must(store.find_user(ada)).value().password_hash, "new");
     EXPECT_EQ(listed(ada), list({"s-1"}));
     EXPECT_EQ(listed(bob), list({"s-4"}));
     EXPECT_EQ(revoked_within(Milliseconds{1'000}), list({"s-2"}));
 
-    EXPECT_EQ(sorted(must(store.change_password(ada, "newer", std::nullopt))), list({"s-1"}));
+    EXPECT_EQ(sorted(must(store.change_password(ada, "new", "newer", std::nullopt))), list({"s-1"}));
     EXPECT_TRUE(listed(ada).empty());
-    EXPECT_EQ(code_of(store.change_password(UserId{"none"}, "new", std::nullopt)), ErrorCode::not_found);
+    EXPECT_EQ(code_of(store.change_password(UserId{"none"}, "", "new", std::nullopt)), ErrorCode::invalid_credentials);
+}
+
+TEST_P(StoreUsers, a_password_changes_only_where_its_hash_is_still_the_expected_one) {
+    log_in("s-1", ada);
+    EXPECT_EQ(code_of(store.change_password(ada, "hash-of-bob", "new", std::nullopt)), ErrorCode::invalid_credentials);
+    EXPECT_EQ(must(store.find_user(ada)).value().password_hash, "hash-of-ada");
+    EXPECT_FALSE(is_revoked("s-1"));
+}
+
+TEST_P(StoreUsers, a_session_begins_only_where_the_hash_is_still_the_expected_one) {
+    const auto begin = [&](const UserId& user_id, const std::string& hash) {
+        return code_of(store.create_session(make_session("s-1", user_id), hash, lifetime));
+    };
+    EXPECT_EQ(begin(ada, "hash-of-bob"), ErrorCode::invalid_credentials);
+    EXPECT_EQ(begin(ada, ""), ErrorCode::invalid_credentials);
+    EXPECT_EQ(begin(UserId{"none"}, ""), ErrorCode::invalid_credentials);
+    EXPECT_FALSE(must(store.find_session(SessionId{"s-1"})).has_value());
+    EXPECT_EQ(begin(ada, "hash-of-ada"), no_error);
+}
+
+// Each login has checked the old password before the new one is set.
+TEST_P(StoreUsers, no_session_outlives_a_new_password_that_others_begin_against) {
+    for (int round = 0; round < 20; ++round) {
+        const std::string number = std::to_string(round);
+        const User before = must(store.find_user(ada)).value();
+        must(store.open_password_reset(ResetId{"r-" + number}, before.email, lifetime));
+        std::latch start(4);
+        {
+            std::vector<std::jthread> threads;
+            for (std::size_t i = 0; i < 3; ++i) {
+                threads.emplace_back([&, i] {
+                    start.arrive_and_wait();
+                    for (int n = 0; n < 3; ++n) {
+                        const std::string id = id_of("s-" + number + "-" + std::to_string(n), i);
+                        (void)store.create_session(make_session(id, ada), before.password_hash, lifetime);
+                    }
+                });
+            }
+            threads.emplace_back([&] {
+                start.arrive_and_wait();
+                if (round % 2 == 0) {
+                    must(store.change_password(ada, before.password_hash, "new-" + number, std::nullopt));
+                } else {
+                    must(store.reset_password(ResetId{"r-" + number}, "new-" + number));
+                }
+            });
+        }
+        EXPECT_TRUE(listed(ada).empty()) << "round " << round;
+    }
 }
 
 TEST_P(StoreUsers, a_session_is_found_as_it_was_made) {

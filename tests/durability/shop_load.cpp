@@ -311,7 +311,7 @@ void ShopLoad::keep_sessions() {
             story->id = SessionId("s-" + name_ + "-" + std::to_string(i));
             begin(story->creation);
             const Result<Session> made =
-                store_.create_session({.id = story->id, .user_id = History::users[0]}, lifetime);
+                store_.create_session({.id = story->id, .user_id = History::users[0]}, "h", lifetime);
             if (made) end(story->creation);
             if (!made) story = nullptr;
             generation = 1;

@@ -31,7 +31,7 @@ struct RoutedShop {
             Session session;
             session.id = caller.session_id;
             session.user_id = caller.user_id;
-            static_cast<void>(shop.store.create_session(session, Milliseconds{604'800'000}));
+            static_cast<void>(shop.store.create_session(session, "", Milliseconds{604'800'000}));
             tokens[i++] = shop.access.issue(caller);
         }
     }

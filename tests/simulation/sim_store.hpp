@@ -75,11 +75,13 @@ public:
     [[nodiscard]] Result<void> rehash_password(const UserId&, const std::string&, const std::string&) override {
         return absent();
     }
-    [[nodiscard]] Result<std::vector<SessionId>> change_password(const UserId&, const std::string&,
+    [[nodiscard]] Result<std::vector<SessionId>> change_password(const UserId&, const std::string&, const std::string&,
                                                                  const std::optional<SessionId>&) override {
         return absent();
     }
-    [[nodiscard]] Result<Session> create_session(const Session&, Milliseconds) override { return absent(); }
+    [[nodiscard]] Result<Session> create_session(const Session&, const std::string&, Milliseconds) override {
+        return absent();
+    }
     [[nodiscard]] Result<std::optional<Session>> find_session(const SessionId&) override { return absent(); }
     [[nodiscard]] Result<RotatedSession> rotate_session(const SessionId&, std::uint32_t, Milliseconds,
                                                         Milliseconds) override {

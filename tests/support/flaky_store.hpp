@@ -5,6 +5,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <mutex>
 #include <optional>
@@ -26,9 +27,9 @@ public:
     static constexpr std::string_view any_method = "*";
 
     // Lets the next `calls` calls of `method` fail. The methods that can: ping, stats, place_orders,
-    // claim_work, mark_sent, return_unsent, settle_orders, settle_mails, retry_at, extend, find_session,
-    // list_revoked_sessions, catalogue_version, find_product, those of password resets and
-    // those of an import.
+    // claim_work, mark_sent, return_unsent, settle_orders, settle_mails, retry_at, extend, create_session,
+    // change_password, find_session, list_revoked_sessions, catalogue_version, find_product, those of
+    // password resets and those of an import.
     void fail_next(std::string_view method, std::size_t calls, Failure failure = Failure::before) {
         const std::lock_guard lock(mutex_);
         plans_[std::string(method)] = {calls, failure};
@@ -40,6 +41,12 @@ public:
     void recover() {
         const std::lock_guard lock(mutex_);
         plans_.clear();
+    }
+
+    // Just before the next call of `method`, one of those above: what somebody else does meanwhile.
+    void run_before(std::string_view method, std::function<void()> action) {
+        const std::lock_guard lock(mutex_);
+        actions_[std::string(method)] = std::move(action);
     }
 
     // How often `method` was called, failures included.
@@ -124,12 +131,14 @@ public:
                                                const std::string& new_hash) override {
         return store_.rehash_password(id, expected_hash, new_hash);
     }
-    [[nodiscard]] Result<std::vector<SessionId>> change_password(const UserId& id, const std::string& new_hash,
+    [[nodiscard]] Result<std::vector<SessionId>> change_password(const UserId& id, const std::string& expected_hash,
+                                                                 const std::string& new_hash,
                                                                  const std::optional<SessionId>& keep) override {
-        return store_.change_password(id, new_hash, keep);
+        return one("change_password", [&] { return store_.change_password(id, expected_hash, new_hash, keep); });
     }
-    [[nodiscard]] Result<Session> create_session(const Session& session, Milliseconds lifetime) override {
-        return store_.create_session(session, lifetime);
+    [[nodiscard]] Result<Session> create_session(const Session& session, const std::string& expected_hash,
+                                                 Milliseconds lifetime) override {
+        return one("create_session", [&] { return store_.create_session(session, expected_hash, lifetime); });
     }
     [[nodiscard]] Result<RotatedSession> rotate_session(const SessionId& id, std::uint32_t presented_generation,
                                                         Milliseconds grace, Milliseconds lifetime) override {
@@ -205,6 +214,7 @@ private:
 
     // What the present call of `method` shall meet.
     std::optional<Failure> next(std::string_view method) {
+        if (const std::function<void()> action = take_action(method)) action();
         const std::lock_guard lock(mutex_);
         ++calls_[std::string(method)];
         for (const std::string_view name : {method, any_method}) {
@@ -214,6 +224,12 @@ private:
             return plan->second.failure;
         }
         return std::nullopt;
+    }
+
+    std::function<void()> take_action(std::string_view method) {
+        const std::lock_guard lock(mutex_);
+        auto found = actions_.extract(std::string(method));
+        return found.empty() ? std::function<void()>{} : std::move(found.mapped());
     }
 
     static std::unexpected<Error> error_of(Failure failure) {
@@ -242,6 +258,7 @@ private:
     Store& store_;
     mutable std::mutex mutex_;
     std::map<std::string, Plan> plans_;
+    std::map<std::string, std::function<void()>> actions_;
     std::map<std::string, std::size_t> calls_;
 };
 

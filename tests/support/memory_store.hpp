@@ -54,10 +54,12 @@ public:
     [[nodiscard]] Result<std::optional<User>> find_user_by_email(const std::string& email) override;
     [[nodiscard]] Result<void> rehash_password(const UserId& id, const std::string& expected_hash,
                                                const std::string& new_hash) override;
-    [[nodiscard]] Result<std::vector<SessionId>> change_password(const UserId& id, const std::string& new_hash,
+    [[nodiscard]] Result<std::vector<SessionId>> change_password(const UserId& id, const std::string& expected_hash,
+                                                                 const std::string& new_hash,
                                                                  const std::optional<SessionId>& keep) override;
 
-    [[nodiscard]] Result<Session> create_session(const Session& session, Milliseconds lifetime) override;
+    [[nodiscard]] Result<Session> create_session(const Session& session, const std::string& expected_hash,
+                                                 Milliseconds lifetime) override;
     [[nodiscard]] Result<std::optional<Session>> find_session(const SessionId& id) override;
     [[nodiscard]] Result<RotatedSession> rotate_session(const SessionId& id, std::uint32_t presented_generation,
                                                         Milliseconds grace, Milliseconds lifetime) override;
@@ -150,6 +152,8 @@ private:
 
     [[nodiscard]] std::vector<SessionId> revoke_where(const UserId& user_id, const std::optional<SessionId>& keep,
                                                       TimePoint now);
+    void use_up_resets(const UserId& user_id, TimePoint now);
+    [[nodiscard]] bool has_hash(const UserId& user_id, const std::string& hash) const;
     [[nodiscard]] Session store_session(Session session, Milliseconds lifetime, TimePoint now);
 
     mutable std::mutex mutex_;

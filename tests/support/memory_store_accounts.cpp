@@ -3,6 +3,14 @@
 
 namespace waybill::testing {
 
+namespace {
+
+std::unexpected<Error> another_password() {
+    return fail(ErrorCode::invalid_credentials, "The account has another password by now.");
+}
+
+}  // namespace
+
 Result<User> MemoryStore::create_user(const User& user, const std::optional<Session>& session) {
     const std::lock_guard lock(mutex_);
     const TimePoint now = clock_.now();
@@ -34,18 +42,24 @@ Result<std::optional<User>> MemoryStore::find_user_by_email(const std::string& e
 Result<void> MemoryStore::rehash_password(const UserId& id, const std::string& expected_hash,
                                           const std::string& new_hash) {
     const std::lock_guard lock(mutex_);
-    const auto found = users_.find(id);
-    if (found != users_.end() && found->second.password_hash == expected_hash) found->second.password_hash = new_hash;
+    if (has_hash(id, expected_hash)) users_.at(id).password_hash = new_hash;
     return {};
 }
 
-Result<std::vector<SessionId>> MemoryStore::change_password(const UserId& id, const std::string& new_hash,
+Result<std::vector<SessionId>> MemoryStore::change_password(const UserId& id, const std::string& expected_hash,
+                                                            const std::string& new_hash,
                                                             const std::optional<SessionId>& keep) {
     const std::lock_guard lock(mutex_);
-    const auto found = users_.find(id);
-    if (found == users_.end()) return fail(ErrorCode::not_found, "There is no such account.");
-    found->second.password_hash = new_hash;
-    return revoke_where(id, keep, clock_.now());
+    const TimePoint now = clock_.now();
+    if (!has_hash(id, expected_hash)) return another_password();
+    users_.at(id).password_hash = new_hash;
+    use_up_resets(id, now);
+    return revoke_where(id, keep, now);
+}
+
+bool MemoryStore::has_hash(const UserId& user_id, const std::string& hash) const {
+    const auto found = users_.find(user_id);
+    return found != users_.end() && found->second.password_hash == hash;
 }
 
 std::vector<SessionId> MemoryStore::revoke_where(const UserId& user_id, const std::optional<SessionId>& keep,
@@ -68,8 +82,10 @@ Session MemoryStore::store_session(Session session, Milliseconds lifetime, TimeP
     return session;
 }
 
-Result<Session> MemoryStore::create_session(const Session& session, Milliseconds lifetime) {
+Result<Session> MemoryStore::create_session(const Session& session, const std::string& expected_hash,
+                                            Milliseconds lifetime) {
     const std::lock_guard lock(mutex_);
+    if (!has_hash(session.user_id, expected_hash)) return another_password();
     return store_session(session, lifetime, clock_.now());
 }
 

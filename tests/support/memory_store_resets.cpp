@@ -37,12 +37,16 @@ Result<std::vector<SessionId>> MemoryStore::reset_password(const ResetId& id, co
     if (!may_be_used) return fail(ErrorCode::reset_invalid, "This link is not valid any more; ask for a new one.");
     const UserId user_id = found->second.user_id;
     users_.at(user_id).password_hash = new_hash;
+    use_up_resets(user_id, now);
+    return revoke_where(user_id, std::nullopt, now);
+}
+
+void MemoryStore::use_up_resets(const UserId& user_id, TimePoint now) {
     for (auto& [other, reset] : resets_) {
         if (reset.user_id != user_id) continue;
         reset.used_at = reset.used_at.value_or(now);
         reset.mail_ready_at.reset();
     }
-    return revoke_where(user_id, std::nullopt, now);
 }
 
 Result<std::vector<ResetMail>> MemoryStore::claim_reset_mails(std::size_t max, Milliseconds lease) {

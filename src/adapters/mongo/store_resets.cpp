@@ -1,4 +1,5 @@
 // Forgotten passwords.
+#include "adapters/mongo/account_steps.hpp"
 #include "adapters/mongo/mongo_store.hpp"
 #include "adapters/mongo/rows.hpp"
 
@@ -52,23 +53,6 @@ Document due_filter(TimePoint now, Milliseconds lease) {
     return doc("mail_ready_at", doc("$exists", true), "expires_at", doc("$gt", now), "$or", array(passed, far_ahead));
 }
 
-// A repeat finds what its earlier run committed: nobody else has a hash with this salt.
-bool was_done(Transaction& transaction, const Reset& reset, const std::string& new_hash) {
-    if (!transaction.may_have_committed || !reset.used) return false;
-    const std::optional<User> user = transaction.find_one(collection::users, by_id(reset.user_id.text), read_user);
-    return user && user->password_hash == new_hash;
-}
-
-// All of the user's; a run that came to its end before has revoked them.
-std::vector<SessionId> revoke_all(Transaction& transaction, const UserId& user_id) {
-    std::vector<SessionId> ids =
-        transaction.find(collection::sessions, doc("user_id", user_id), {.fields = doc("_id", 1)},
-                         [](const View& found) { return SessionId(found.text("_id")); });
-    (void)transaction.update_where(collection::sessions, doc("user_id", user_id, "revoked_at", absent()),
-                                   doc("$set", doc("revoked_at", transaction.now)));
-    return ids;
-}
-
 }  // namespace
 
 Result<void> MongoStore::open_password_reset(const ResetId& id, const std::string& email, Milliseconds lifetime) {
@@ -87,20 +71,19 @@ Result<void> MongoStore::open_password_reset(const ResetId& id, const std::strin
 }
 
 Result<std::vector<SessionId>> MongoStore::reset_password(const ResetId& id, const std::string& new_hash) {
+    RevokedSessions revoked;
     return transactions_.run(Lane::none, [&](Transaction& transaction) -> Result<std::vector<SessionId>> {
         const std::optional<Reset> reset =
             transaction.find_one(collection::password_resets, by_id(id.text), read_reset);
         if (!reset || reset->user_id.text.empty()) return reset_invalid();
-        if (!was_done(transaction, *reset, new_hash)) {
-            if (reset->used || reset->expires_at <= transaction.now) return reset_invalid();
-            const std::int64_t changed = transaction.update_where(collection::users, by_id(reset->user_id.text),
-                                                                  doc("$set", doc("password_hash", new_hash)));
-            if (changed == 0) return reset_invalid();
-            (void)transaction.update_where(
-                collection::password_resets, doc("user_id", reset->user_id, "used_at", absent()),
-                doc("$set", doc("used_at", transaction.now), "$unset", doc("mail_ready_at", "")));
-        }
-        return revoke_all(transaction, reset->user_id);
+        if (was_set_before(transaction, reset->user_id, new_hash)) return revoked.list();
+        if (reset->used || reset->expires_at <= transaction.now) return reset_invalid();
+        const std::int64_t changed = transaction.update_where(collection::users, by_id(reset->user_id.text),
+                                                              doc("$set", doc("password_hash", new_hash)));
+        if (changed == 0) return reset_invalid();
+        use_up_resets(transaction, reset->user_id);
+        revoked.revoke_all(transaction, reset->user_id, std::nullopt);
+        return revoked.list();
     });
 }
 

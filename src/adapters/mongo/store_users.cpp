@@ -1,4 +1,5 @@
 // Users and their sessions.
+#include "adapters/mongo/account_steps.hpp"
 #include "adapters/mongo/mongo_store.hpp"
 #include "adapters/mongo/rows.hpp"
 
@@ -33,20 +34,13 @@ void revoke(Transaction& transaction, const SessionId& id) {
                                    doc("$set", doc("revoked_at", transaction.now)));
 }
 
-// Every session of the user but `keep`; returns those that were not revoked before.
-std::vector<SessionId> revoke_all(Transaction& transaction, const UserId& user_id,
-                                  const std::optional<SessionId>& keep) {
-    std::vector<SessionId> ids =
-        transaction.find(collection::sessions, doc("user_id", user_id, "revoked_at", never_revoked()),
-                         {.fields = doc("_id", 1)}, [](const View& found) { return SessionId(found.text("_id")); });
-    if (keep) std::erase(ids, *keep);
-    Updates updates;
-    for (const SessionId& id : ids) updates.add(id.text, doc(), doc("$set", doc("revoked_at", transaction.now)));
-    transaction.update(collection::sessions, updates);
-    return ids;
-}
+Document with_hash(const UserId& id, const std::string& hash) { return doc("_id", id, "password_hash", hash); }
 
 std::unexpected<Error> refresh_invalid() { return fail(ErrorCode::refresh_invalid, "This session is over."); }
+
+std::unexpected<Error> another_password() {
+    return fail(ErrorCode::invalid_credentials, "The account has another password by now.");
+}
 
 }  // namespace
 
@@ -85,24 +79,35 @@ Result<std::optional<User>> MongoStore::find_user_by_email(const std::string& em
 Result<void> MongoStore::rehash_password(const UserId& id, const std::string& expected_hash,
                                          const std::string& new_hash) {
     return transactions_.run(Lane::none, [&](Transaction& transaction) -> Result<void> {
-        (void)transaction.update_where(collection::users, doc("_id", id, "password_hash", expected_hash),
+        (void)transaction.update_where(collection::users, with_hash(id, expected_hash),
                                        doc("$set", doc("password_hash", new_hash)));
         return {};
     });
 }
 
-Result<std::vector<SessionId>> MongoStore::change_password(const UserId& id, const std::string& new_hash,
+Result<std::vector<SessionId>> MongoStore::change_password(const UserId& id, const std::string& expected_hash,
+                                                           const std::string& new_hash,
                                                            const std::optional<SessionId>& keep) {
+    RevokedSessions revoked;
     return transactions_.run(Lane::none, [&](Transaction& transaction) -> Result<std::vector<SessionId>> {
-        const std::int64_t changed =
-            transaction.update_where(collection::users, by_id(id.text), doc("$set", doc("password_hash", new_hash)));
-        if (changed == 0) return fail(ErrorCode::not_found, "There is no such account.");
-        return revoke_all(transaction, id, keep);
+        if (was_set_before(transaction, id, new_hash)) return revoked.list();
+        const std::int64_t changed = transaction.update_where(collection::users, with_hash(id, expected_hash),
+                                                              doc("$set", doc("password_hash", new_hash)));
+        if (changed == 0) return another_password();
+        use_up_resets(transaction, id);
+        revoked.revoke_all(transaction, id, keep);
+        return revoked.list();
     });
 }
 
-Result<Session> MongoStore::create_session(const Session& session, Milliseconds lifetime) {
+// Reading the hash would conflict with nothing, so a counter beside it is raised: a new password changes the
+// account too, and of the two one waits and sees the other. (A change to the same value is none.)
+Result<Session> MongoStore::create_session(const Session& session, const std::string& expected_hash,
+                                           Milliseconds lifetime) {
     return transactions_.run(Lane::none, [&](Transaction& transaction) -> Result<Session> {
+        const std::int64_t found = transaction.update_where(
+            collection::users, with_hash(session.user_id, expected_hash), doc("$inc", doc("logins", 1)));
+        if (found == 0) return another_password();
         return put_session(transaction, session, lifetime);
     });
 }
@@ -166,8 +171,10 @@ Result<void> MongoStore::revoke_session(const UserId& user_id, const SessionId& 
 }
 
 Result<std::vector<SessionId>> MongoStore::revoke_sessions(const UserId& user_id) {
+    RevokedSessions revoked;
     return transactions_.run(Lane::none, [&](Transaction& transaction) -> Result<std::vector<SessionId>> {
-        return revoke_all(transaction, user_id, std::nullopt);
+        revoked.revoke_all(transaction, user_id, std::nullopt);
+        return revoked.list();
     });
 }
 

@@ -52,9 +52,11 @@ public:
     Result<std::optional<User>> find_user_by_email(const std::string& email) override;
     Result<void> rehash_password(const UserId& id, const std::string& expected_hash,
                                  const std::string& new_hash) override;
-    Result<std::vector<SessionId>> change_password(const UserId& id, const std::string& new_hash,
+    Result<std::vector<SessionId>> change_password(const UserId& id, const std::string& expected_hash,
+                                                   const std::string& new_hash,
                                                    const std::optional<SessionId>& keep) override;
-    Result<Session> create_session(const Session& session, Milliseconds lifetime) override;
+    Result<Session> create_session(const Session& session, const std::string& expected_hash,
+                                   Milliseconds lifetime) override;
     Result<std::optional<Session>> find_session(const SessionId& id) override;
     Result<RotatedSession> rotate_session(const SessionId& id, std::uint32_t presented_generation, Milliseconds grace,
                                           Milliseconds lifetime) override;

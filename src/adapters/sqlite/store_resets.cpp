@@ -1,6 +1,7 @@
 // Forgotten passwords.
 #include <algorithm>
 
+#include "adapters/sqlite/account_steps.hpp"
 #include "adapters/sqlite/rows.hpp"
 #include "adapters/sqlite/sqlite_store.hpp"
 
@@ -68,12 +69,8 @@ Result<std::vector<SessionId>> SqliteStore::reset_password(const ResetId& id, co
             db.run("UPDATE users SET password_hash = ?2 WHERE user_id = ?1", reset->user_id, new_hash) == 0) {
             return fail(ErrorCode::reset_invalid, "This link is not valid any more; ask for a new one.");
         }
-        db.run("UPDATE password_resets SET used_at = ?2, mail_ready_at = NULL WHERE user_id = ?1 AND used_at IS NULL",
-               reset->user_id, now);
-        return read_all(db.query("UPDATE sessions SET revoked_at = ?2 WHERE user_id = ?1 AND revoked_at IS NULL"
-                                 " RETURNING session_id",
-                                 reset->user_id, now),
-                        [](const Rows& row) { return SessionId(row.text(0)); });
+        use_up_resets(transaction, reset->user_id);
+        return revoke_all(transaction, reset->user_id, std::nullopt);
     });
 }
 

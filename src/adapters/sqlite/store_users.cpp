@@ -1,4 +1,5 @@
 // Users and their sessions.
+#include "adapters/sqlite/account_steps.hpp"
 #include "adapters/sqlite/rows.hpp"
 #include "adapters/sqlite/sqlite_store.hpp"
 
@@ -26,21 +27,16 @@ Session put_session(Transaction& transaction, Session session, Milliseconds life
     return session;
 }
 
-// Every session of the user but `keep`; returns those that were not revoked before.
-std::vector<SessionId> revoke_all(Transaction& transaction, const UserId& user_id,
-                                  const std::optional<SessionId>& keep) {
-    return read_all(transaction.db.query("UPDATE sessions SET revoked_at = ?2 WHERE user_id = ?1 AND revoked_at IS NULL"
-                                         " AND session_id IS NOT ?3 RETURNING session_id",
-                                         user_id, transaction.now, keep),
-                    [](const Rows& row) { return SessionId(row.text(0)); });
-}
-
 void revoke(Transaction& transaction, const SessionId& id) {
     transaction.db.run("UPDATE sessions SET revoked_at = ?2 WHERE session_id = ?1 AND revoked_at IS NULL", id,
                        transaction.now);
 }
 
 std::unexpected<Error> refresh_invalid() { return fail(ErrorCode::refresh_invalid, "This session is over."); }
+
+std::unexpected<Error> another_password() {
+    return fail(ErrorCode::invalid_credentials, "The account has another password by now.");
+}
 
 }  // namespace
 
@@ -75,19 +71,26 @@ Result<void> SqliteStore::rehash_password(const UserId& id, const std::string& e
     });
 }
 
-Result<std::vector<SessionId>> SqliteStore::change_password(const UserId& id, const std::string& new_hash,
+Result<std::vector<SessionId>> SqliteStore::change_password(const UserId& id, const std::string& expected_hash,
+                                                            const std::string& new_hash,
                                                             const std::optional<SessionId>& keep) {
     return write([&](Transaction& transaction) -> Result<std::vector<SessionId>> {
         const std::int64_t changed =
-            transaction.db.run("UPDATE users SET password_hash = ?2 WHERE user_id = ?1", id, new_hash);
-        if (changed == 0) return fail(ErrorCode::not_found, "There is no such account.");
+            transaction.db.run("UPDATE users SET password_hash = ?3 WHERE user_id = ?1 AND password_hash = ?2", id,
+                               expected_hash, new_hash);
+        if (changed == 0) return another_password();
+        use_up_resets(transaction, id);
         return revoke_all(transaction, id, keep);
     });
 }
 
-Result<Session> SqliteStore::create_session(const Session& session, Milliseconds lifetime) {
-    return write(
-        [&](Transaction& transaction) -> Result<Session> { return put_session(transaction, session, lifetime); });
+Result<Session> SqliteStore::create_session(const Session& session, const std::string& expected_hash,
+                                            Milliseconds lifetime) {
+    return write([&](Transaction& transaction) -> Result<Session> {
+        const std::optional<User> user = select_user(transaction.db, session.user_id);
+        if (!user || user->password_hash != expected_hash) return another_password();
+        return put_session(transaction, session, lifetime);
+    });
 }
 
 Result<std::optional<Session>> SqliteStore::find_session(const SessionId& id) {

@@ -134,6 +134,30 @@ TEST_F(MongoFaults, a_settlement_of_our_own_unknown_commit_is_no_lost_lease) {
     EXPECT_EQ(code_of(store->settle_orders(std::span(&settlement, 1)).at(0)), ErrorCode::lease_lost);
 }
 
+TEST_F(MongoFaults, a_reset_of_our_own_unknown_commit_tells_the_sessions_that_it_ended) {
+    const UserId ada{"ada"};
+    for (const char* id : {"s-1", "s-2", "s-over"}) {
+        must(store->create_session({.id = SessionId{id}, .user_id = ada}, "", Milliseconds{60'000}));
+    }
+    must(store->revoke_session(ada, SessionId{"s-over"}));
+    must(store->open_password_reset(ResetId{"r-1"}, "ada@example.com", Milliseconds{60'000}));
+    commit_and_forget();
+    EXPECT_EQ(must(store->reset_password(ResetId{"r-1"}, "new")), (std::vector{SessionId{"s-1"}, SessionId{"s-2"}}));
+}
+
+TEST_F(MongoFaults, a_new_password_of_our_own_unknown_commit_is_no_wrong_one) {
+    const UserId ada{"ada"};
+    must(store->create_session({.id = SessionId{"s-1"}, .user_id = ada}, "", Milliseconds{60'000}));
+    commit_and_forget();
+    EXPECT_EQ(must(store->change_password(ada, "", "new", std::nullopt)), std::vector{SessionId{"s-1"}});
+}
+
+TEST_F(MongoFaults, a_logout_of_our_own_unknown_commit_tells_the_sessions_that_it_ended) {
+    must(store->create_session({.id = SessionId{"s-1"}, .user_id = UserId{"ada"}}, "", Milliseconds{60'000}));
+    commit_and_forget();
+    EXPECT_EQ(must(store->revoke_sessions(UserId{"ada"})), std::vector{SessionId{"s-1"}});
+}
+
 struct Cut {
     const char* command;
     const char* collection;

@@ -130,7 +130,7 @@ TEST_F(MongoOpen, records_and_sessions_end_by_themselves) {
     Session session;
     session.id = SessionId{"s-1"};
     session.user_id = UserId{"ada"};
-    must(store->create_session(session, Milliseconds{60'000}));
+    must(store->create_session(session, "", Milliseconds{60'000}));
 
     clock.advance(with.session_ttl + Milliseconds{59'999});
     EXPECT_EQ(server.expire_documents(), 0u);

@@ -109,13 +109,13 @@ protected:
         ASSERT_TRUE(store.find_user_by_email("u1@example.com"));
         ASSERT_TRUE(store.rehash_password(UserId("u1"), "h", "i"));
         const Session session{.id = SessionId("s1"), .user_id = UserId("u1")};
-        ASSERT_TRUE(store.create_session(session, lifetime));
+        ASSERT_TRUE(store.create_session(session, "i", lifetime));
         ASSERT_TRUE(store.find_session(session.id));
         ASSERT_TRUE(store.rotate_session(session.id, 1, lifetime, lifetime));
         ASSERT_EQ(store.list_sessions(session.user_id)->size(), 1u);
         ASSERT_TRUE(store.revoke_session(session.user_id, session.id));
         ASSERT_TRUE(store.revoke_sessions(session.user_id));
-        ASSERT_TRUE(store.change_password(session.user_id, "j", session.id));
+        ASSERT_TRUE(store.change_password(session.user_id, "i", "j", session.id));
         ASSERT_EQ(store.list_revoked_sessions(lifetime)->size(), 1u);
     }
 

@@ -386,6 +386,40 @@ TEST_F(AuthTest, a_password_changes_only_with_the_current_one_and_to_a_good_one)
     EXPECT_TRUE(is_in(other));
 }
 
+TEST_F(AuthTest, a_login_that_a_new_password_overtakes_leaves_no_session) {
+    (void)registered();
+    ASSERT_TRUE(auth.forgot_password("asha@example.com"));
+    const std::string token = reset.make(rows.claim_reset_mails(1, Milliseconds{1'000}).value().at(0).id);
+    const auto wrong = auth.log_in("asha@example.com", "wrong horse", "");
+    store.run_before("create_session", [&] { EXPECT_TRUE(auth.reset_password(token, "another password")); });
+    const auto overtaken = auth.log_in("asha@example.com", password, "");
+    ASSERT_EQ(code_of(overtaken), ErrorCode::invalid_credentials);
+    EXPECT_EQ(overtaken.error().detail, wrong.error().detail);
+    EXPECT_EQ(auth.list_sessions(caller_of(*auth.log_in("asha@example.com", "another password", "")))->size(), 1U);
+    EXPECT_EQ(log.count("logged-in"), 1U);
+    EXPECT_EQ(log.count("login-failed"), 2U);
+}
+
+TEST_F(AuthTest, a_login_goes_on_when_another_strengthens_the_hash_meanwhile) {
+    (void)registered();
+    Auth stronger({.password_cost = {.memory_kib = 128, .iterations = 2}}, store, clock, log, access, refresh, reset,
+                  sessions);
+    store.run_before("create_session", [&] { EXPECT_TRUE(stronger.log_in("asha@example.com", password, "")); });
+    EXPECT_TRUE(stronger.log_in("asha@example.com", password, ""));
+    EXPECT_TRUE(stored_hash().starts_with("$argon2id$v=19$m=128,t=2,p=1$"));
+}
+
+TEST_F(AuthTest, a_password_change_that_a_reset_overtakes_changes_nothing) {
+    const Login login = registered();
+    ASSERT_TRUE(auth.forgot_password("asha@example.com"));
+    const std::string token = reset.make(rows.claim_reset_mails(1, Milliseconds{1'000}).value().at(0).id);
+    const Caller caller = caller_of(login);
+    store.run_before("change_password", [&] { EXPECT_TRUE(auth.reset_password(token, "another password")); });
+    EXPECT_EQ(code_of(auth.change_password(caller, password, "battery staple")), ErrorCode::invalid_credentials);
+    EXPECT_TRUE(auth.log_in("asha@example.com", "another password", ""));
+    EXPECT_EQ(log.count("password-changed"), 0U);
+}
+
 TEST_F(AuthTest, a_user_sees_its_own_account) {
     const Login login = registered();
     EXPECT_EQ(auth.get_user(caller_of(login))->email, "asha@example.com");

@@ -51,7 +51,7 @@ std::string hex(int n) {
 }
 LegacyValue id(int n) { return {LegacyObjectId{hex(n)}}; }
 
-const std::string bcrypt = "$2b$10$" + std::string(53, 'x');
+const std::string bcrypt = "$2b$10$CCCCCCCCCCCCCCCCCCCCC.E5YPO9kmyuRGyh0XouQYb4YMJKvyOeW";
 
 LegacyDocument user(int n, const std::string& email) {
     return document({{"_id", id(n)}, {"name", text("U")}, {"email", text(email)}, {"password", text(bcrypt)}});
@@ -239,6 +239,48 @@ TEST_F(ImportingA, GoesOnWhereAFailedRunEnded) {
     EXPECT_EQ(counts(report, "orders"), (Counts{7, 0, 5, 2}));
 }
 
+TEST_F(ImportingA, OfUsersWhoseIdsDifferInTheirTypeOnlyTheFirstComesAlong) {
+    auto& users = source.collections["users"];
+    users = {user(1, "ada@example.com"), user(2, "ADA@example.com")};
+    const auto as_text = [](int n, const std::string& email) {
+        return document({{"_id", text(hex(n))}, {"email", text(email)}, {"password", text(bcrypt)}});
+    };
+    users.push_back(as_text(1, "other@example.com"));
+    users.push_back(as_text(2, "bob@example.com"));
+    users.push_back(as_text(3, "other@example.com"));
+    const ImportReport report = run();
+    EXPECT_EQ(counts(report, "users"), (Counts{5, 3, 0, 2}));
+    EXPECT_TRUE(lists(part(report, "users").skips, "same _id", hex(1) + ": other@example.com"));
+    EXPECT_EQ(store.find_user(UserId{hex(1)}).value()->email, "ada@example.com");
+    EXPECT_EQ(store.find_user(UserId{hex(2)}).value()->email, "bob@example.com") << "nobody had it";
+    EXPECT_EQ(store.find_user(UserId{hex(3)}).value()->email, "other@example.com") << "nobody had it";
+    EXPECT_EQ(counts(run(), "users"), (Counts{5, 0, 3, 2}));
+}
+
+TEST_F(ImportingA, WhatMustBeHeldInMemoryIsBounded) {
+    options.rows_held_max = 11;  // 2 users, 4 products with stock, 5 orders
+    EXPECT_EQ(counts(run(), "orders"), (Counts{7, 5, 0, 2}));
+    for (const std::size_t max : {1UZ, 5UZ, 10UZ}) {
+        options.rows_held_max = max;
+        const auto refused = import_legacy(options, source, store, clock);
+        ASSERT_FALSE(refused) << max;
+        EXPECT_EQ(refused.error().code, ErrorCode::validation_failed);
+        EXPECT_THAT(refused.error().detail, HasSubstr("more than " + std::to_string(max)));
+        EXPECT_THAT(refused.error().detail, HasSubstr("import it in parts"));
+    }
+}
+
+TEST_F(ImportingA, MoreStockThanANumberHoldsIsAsMuchAsAPlaceCanHold) {
+    auto& stock = source.collections["inventories"];
+    stock.assign(10'000, inventory(10, "p1", {std::int64_t{1'000'000'000'000'000}}));
+    const ImportReport report = run();
+    EXPECT_EQ(stock_of("p1"), stock_max);
+    EXPECT_TRUE(lists(part(report, "inventories").remarks, "cut to what a place can hold", "p1"));
+    stock.assign(10'000, inventory(10, "p2", {std::int64_t{-1'000'000'000'000'000}}));
+    EXPECT_EQ(counts(run(), "inventories"), (Counts{10'000, 10'000, 0, 0}));
+    EXPECT_EQ(stock_of("p2"), 0);
+}
+
 TEST_F(ImportingA, LongListsAreCutAndCounted) {
     source.collections["users"].clear();
     for (int n = 100; n < 1'700; ++n) {
@@ -350,6 +392,31 @@ TEST_F(ImportingB, EveryDocumentIsAccountedForAndASecondRunChangesNothing) {
     EXPECT_EQ(counts(second, "OrderItem"), (Counts{7, 0, 3, 4}));
     EXPECT_EQ(counts(second, "Order"), (Counts{4, 0, 2, 2}));
     EXPECT_EQ(stock_of(hex(10), "pune"), 12);
+}
+
+TEST_F(ImportingB, OfProductsWhoseIdsDifferInTheirTypeOnlyTheFirstComesAlong) {
+    source.collections["Product"].push_back(
+        document({{"_id", text(hex(10))}, {"name", text("Another")}, {"price", number(1)}}));
+    const ImportReport report = run();
+    EXPECT_EQ(counts(report, "Product"), (Counts{4, 3, 0, 1}));
+    EXPECT_TRUE(lists(part(report, "Product").skips, "same _id", hex(10) + ": Another"));
+    EXPECT_EQ(store.find_product(ProductId{hex(10)}).value()->name, "P10");
+    EXPECT_EQ(counts(run(), "Product"), (Counts{4, 0, 3, 1}));
+}
+
+TEST_F(ImportingB, MoreStockThanANumberHoldsIsAsMuchAsAPlaceCanHold) {
+    source.collections["Inventory"].assign(10'000, inventory(20, 10, "pune", {std::int64_t{1'000'000'000'000'000}}));
+    EXPECT_EQ(counts(run(), "Inventory"), (Counts{10'000, 10'000, 0, 0}));
+    EXPECT_EQ(stock_of(hex(10), "pune"), stock_max);
+}
+
+TEST_F(ImportingB, WhatMustBeHeldInMemoryIsBounded) {
+    options.rows_held_max = 10;  // 2 users, 3 products, 3 rows of stock, 2 orders
+    EXPECT_TRUE(run().was_written);
+    for (const std::size_t max : {1UZ, 4UZ, 7UZ, 9UZ}) {
+        options.rows_held_max = max;
+        EXPECT_FALSE(import_legacy(options, source, store, clock)) << max;
+    }
 }
 
 TEST_F(ImportingB, BothSystemsInOneDatabaseMustBeToldApart) {

@@ -6,6 +6,7 @@
 #include <stdexcept>
 #include <string>
 
+#include "domain/user.hpp"
 #include "tests/support/fake_clock.hpp"
 
 namespace waybill {
@@ -91,6 +92,18 @@ TEST(Bcrypt, hashes_of_imported_users_verify) {
         std::string other = bcrypt_hash;
         other[2] = kind;
         EXPECT_TRUE(verify_password("U*U", other)) << kind;
+    }
+}
+
+// What is taken over must verify, what cannot verify must be known before.
+TEST(Bcrypt, a_hash_of_any_other_form_never_verifies) {
+    for (std::size_t at = 0; at < bcrypt_hash.size(); ++at) {
+        for (const char c : {'.', '/', 'O', 'x', '0', '$', ':', ' '}) {
+            std::string other = bcrypt_hash;
+            other[at] = c;
+            if (is_bcrypt_hash(other)) continue;
+            EXPECT_FALSE(verify_password("U*U", other)) << other;
+        }
     }
 }
 

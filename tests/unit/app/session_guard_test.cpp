@@ -49,7 +49,7 @@ protected:
         Session session;
         session.id = id;
         session.user_id = user;
-        ASSERT_TRUE(rows.create_session(session, lifetime));
+        ASSERT_TRUE(rows.create_session(session, "", lifetime));
     }
 
     // What another process does: the store knows, this guard does not yet.

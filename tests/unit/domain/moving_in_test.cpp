@@ -20,7 +20,7 @@ LegacyValue whole(std::int64_t value) { return {value}; }
 const std::string some_id = "5f5e100067c8830b7ef1b848";
 const std::string other_id = "5f5e100167c8830b7ef1b848";
 const TimePoint time_of_some_id = from_unix_ms(1'600'000'000'000);
-const std::string bcrypt = "$2b$10$" + std::string(53, 'x');
+const std::string bcrypt = "$2b$10$CCCCCCCCCCCCCCCCCCCCC.E5YPO9kmyuRGyh0XouQYb4YMJKvyOeW";
 const LegacyTerms terms{Currency{"INR", 2}, "bangalore", from_unix_ms(1'700'000'000'000)};
 
 std::vector<std::string> kinds(const std::vector<Remark>& remarks) {
@@ -143,7 +143,10 @@ TEST(MovingInUsers, KeepTheirIdHashAndTime) {
 }
 
 TEST(MovingInUsers, WithoutAUsableHashAreTakenOverAndRemarkedUpon) {
-    for (const LegacyValue& hash : {LegacyValue{}, text("plain"), text("$1$salt$hash"), whole(5)}) {
+    const std::string too_costly = "$2b$17" + bcrypt.substr(6);
+    const std::string damaged = bcrypt.substr(0, 59) + ":";
+    for (const LegacyValue& hash : {LegacyValue{}, text("plain"), text("$1$salt$hash"), whole(5), text(too_costly),
+                                    text(damaged), text(bcrypt.substr(0, 59) + "x")}) {
         const auto taken =
             take_user(document({{"_id", id(some_id)}, {"email", text("a@b.cd")}, {"password", hash}}), terms);
         ASSERT_TRUE(taken);

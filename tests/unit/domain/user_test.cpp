@@ -13,6 +13,36 @@ TEST(Role, is_read_as_it_is_written) {
     EXPECT_NE(to_text(Role::customer), to_text(Role::admin));
 }
 
+TEST(BcryptHash, has_one_form) {
+    const std::string good = "$2a$05$CCCCCCCCCCCCCCCCCCCCC.E5YPO9kmyuRGyh0XouQYb4YMJKvyOeW";
+    const auto with = [&](std::size_t at, std::string_view text) {
+        return std::string(good).replace(at, text.size(), text);
+    };
+    for (const std::string& hash : {good, with(2, "b"), with(2, "y"), with(4, "04"), with(4, "16"), with(28, "u")})
+        EXPECT_TRUE(is_bcrypt_hash(hash)) << hash;
+    for (const std::string& hash : {std::string{}, good.substr(0, 59), good + "x", with(0, "x"), with(2, "x"),
+                                    with(3, "x"), with(6, "x"), with(4, "03"), with(4, "17"), with(4, "31"),
+                                    with(4, " 5"), with(4, "5x"), with(7, ":"), with(40, "*"), with(59, "\n")})
+        EXPECT_FALSE(is_bcrypt_hash(hash)) << hash;
+}
+
+// A salt has 128 bits and a hash 184: of their last letters some bits must be zero.
+TEST(BcryptHash, has_no_bits_that_verifying_would_lose) {
+    const std::string good = "$2a$05$CCCCCCCCCCCCCCCCCCCCC.E5YPO9kmyuRGyh0XouQYb4YMJKvyOeW";
+    std::size_t salts = 0;
+    std::size_t ends = 0;
+    for (const char c : std::string_view{"./ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"}) {
+        std::string salt = good;
+        std::string end = good;
+        salt[28] = c;
+        end.back() = c;
+        if (is_bcrypt_hash(salt)) ++salts;
+        if (is_bcrypt_hash(end)) ++ends;
+    }
+    EXPECT_EQ(salts, 4U);
+    EXPECT_EQ(ends, 16U);
+}
+
 TEST(Email, is_kept_in_lower_case) {
     EXPECT_EQ(normalize_email("Asha.Rao+Shop@Mail.EXAMPLE.com"), "asha.rao+shop@mail.example.com");
 }

@@ -240,6 +240,27 @@ TEST_F(AuthRoutes, password_is_changed_by_who_knows_it) {
     EXPECT_EQ(log_in("ann@example.com", "secret2").status, 200);
 }
 
+TEST_F(AuthRoutes, a_password_is_not_changed_after_ten_failures_of_one_account_and_address) {
+    const Caller caller = caller_of(sign_up());
+    const std::string account_key = "auth:acct:ann@example.com|127.0.0.1";
+    const std::int64_t before = limiter.taken(account_key);
+    const auto change = [&](const std::string& current, const std::string& next) {
+        return post("/api/me/password", R"({"current":")" + current + R"(","new":")" + next + R"("})", caller);
+    };
+    EXPECT_EQ(change("secret1", "short").status, 422);
+    EXPECT_EQ(change("secret1", "secret2").status, 204);
+    EXPECT_EQ(limiter.taken(account_key), before) << "only guesses count";
+    for (std::int64_t i = before; i < 10; ++i) EXPECT_EQ(change("wrong", "secret3").status, 401);
+    const Response refused = change("secret2", "secret3");
+    EXPECT_EQ(refused.status, 429);
+    EXPECT_EQ(text_of(refused, "code"), "rate-limited");
+    EXPECT_EQ(header_of(refused, "Retry-After"), "2");
+    EXPECT_EQ(header_of(refused, "RateLimit-Policy"), R"("auth";q=10;w=900)");
+    EXPECT_EQ(log_in("ann@example.com", "secret2").status, 429) << "they count together with failed logins";
+    client_address = "10.0.0.1";
+    EXPECT_EQ(change("secret2", "secret3").status, 204);
+}
+
 TEST_F(AuthRoutes, a_forgotten_password_is_answered_alike_whoever_asks) {
     User ann;
     ann.id = UserId("u-ann");
