@@ -217,7 +217,7 @@ const std::vector<Setting> embedded{
     {"fulfilment-in-flight-max", "32", "N", "calls under way at once", S::fulfilment,
      [](Config& c, Text t) { return store_integer(t, 1, 1'024, c.fulfilment.in_flight_max); }},
 
-    {"rate-limit-auth", "10/15m", "N/TIME", "failed logins and registrations for one account and address; 0 is off", S::limits,
+    {"rate-limit-auth", "10/15m", "N/TIME", "failed logins (wrong current passwords too), registrations and resets for one account and address; 0 is off", S::limits,
      [](Config& c, Text t) { return store_value(parse_rate_limit(t), c.edge.auth_limit); }},
     {"rate-limit-auth-address", "100/15m", "N/TIME", "the same for one address; 0 is off", S::limits,
      [](Config& c, Text t) { return store_value(parse_rate_limit(t), c.edge.auth_address_limit); }},
