@@ -33,6 +33,7 @@ bool has_octet(std::string_view text, Mark mark) {
         return word;
     };
     constexpr std::size_t step = sizeof(std::uint64_t);
+    if (text.empty()) return false;  // and may point nowhere
     if (text.size() < step) return mark(load(text.data(), text.size())) != 0;
     for (std::size_t at = 0; at + step <= text.size(); at += step) {
         if (mark(load(text.data() + at, step)) != 0) return true;

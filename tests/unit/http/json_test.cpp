@@ -290,6 +290,8 @@ TEST(JsonWriter, escapes_what_must_be_and_replaces_what_is_no_utf_8) {
               "b\"");
 }
 
+TEST(JsonWriter, writes_a_text_that_points_nowhere_as_an_empty_one) { EXPECT_EQ(written(std::string_view{}), "\"\""); }
+
 TEST(JsonWriter, finds_what_must_be_escaped_wherever_it_stands) {
     for (std::size_t size = 1; size <= 20; ++size) {
         for (std::size_t at = 0; at < size; ++at) {
