@@ -74,6 +74,7 @@ protected:
     void outrun_the_tables(ShopLoad& load, const DiskRecording& recording) {
         const FaultyDisk::Hold tables = disk_.hold_writes("-wal");
         load.place_until([&] { return writes_behind_first_half(recording) > 0; }, options_.fresh_orders_max);
+        outrun_at_ = recording.now();
     }
 
     [[nodiscard]] std::size_t writes_behind_first_half(const DiskRecording& recording) const {
@@ -143,7 +144,7 @@ protected:
             DiskRecording::Stamp at = 0;
             std::uint64_t cut_seed = 0;
             for (int i = 0; i < cuts_of_a_run && !HasFailure(); ++i) {
-                at = choose_cut(recording, history);
+                at = cuts_ == 0 ? outrun_at_ : choose_cut(recording, history);
                 cut_seed = dice_();
                 SCOPED_TRACE("seed " + std::to_string(seed) + ", cut after step " + std::to_string(at) + " of " +
                              std::to_string(recording.now()));
@@ -168,6 +169,7 @@ protected:
     sqlite::SqliteOptions options_;
     std::mt19937_64 dice_;
     std::uint64_t cuts_ = 0;
+    DiskRecording::Stamp outrun_at_ = 0;  // when the journal held what the tables lacked, and the first cut of all
     std::atomic<std::size_t> processed_ = 0;
     std::uint64_t cuts_in_recovery_ = 0;
     std::size_t acknowledged_ = 0;
