@@ -4,7 +4,6 @@
 #include <cstdint>
 #include <string>
 #include <string_view>
-#include <utility>
 #include <variant>
 #include <vector>
 
@@ -12,6 +11,7 @@
 
 namespace waybill {
 
+struct LegacyField;
 struct LegacyValue;
 
 struct LegacyObjectId {
@@ -24,7 +24,7 @@ struct LegacyOther {
 };
 
 struct LegacyDocument {
-    std::vector<std::pair<std::string, LegacyValue>> fields;
+    std::vector<LegacyField> fields;
 
     // Null when there is no such field, or it holds null.
     [[nodiscard]] const LegacyValue* find(std::string_view name) const;
@@ -42,6 +42,11 @@ struct LegacyValue {
     [[nodiscard]] const T* as() const {
         return std::get_if<T>(&data);
     }
+};
+
+struct LegacyField {
+    std::string name;
+    LegacyValue value;
 };
 
 // What a person reads of it: an id, a number, a text; cut short, with nothing that a terminal would obey.

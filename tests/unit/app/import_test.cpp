@@ -38,7 +38,7 @@ public:
     }
 };
 
-using Fields = std::vector<std::pair<std::string, LegacyValue>>;
+using Fields = std::vector<LegacyField>;
 
 LegacyDocument document(Fields fields) { return {std::move(fields)}; }
 LegacyValue text(const std::string& value) { return {value}; }

@@ -8,7 +8,7 @@
 namespace waybill {
 namespace {
 
-using Fields = std::vector<std::pair<std::string, LegacyValue>>;
+using Fields = std::vector<LegacyField>;
 
 LegacyDocument document(Fields fields) { return {std::move(fields)}; }
 LegacyValue id(const std::string& hex) { return {LegacyObjectId{hex}}; }
@@ -303,12 +303,12 @@ TEST(MovingInOrders, ThatWouldHaveToBeGuessedAreSkipped) {
     EXPECT_TRUE(reason(order_a({good}, whole(1), "Shipped")).contains("status"));
     EXPECT_TRUE(reason(order_a(LegacyArray(101, good), whole(101))).contains("more than 100"));
     LegacyDocument nameless = order_a({good}, whole(1));
-    nameless.fields[1].second = text("a b");
+    nameless.fields[1].value = text("a b");
     EXPECT_TRUE(reason(nameless).contains("orderId"));
-    nameless.fields[1].second = {};
+    nameless.fields[1].value = {};
     EXPECT_TRUE(reason(nameless).contains("orderId"));
     LegacyDocument nobodys = order_a({good}, whole(1));
-    nobodys.fields[2].second = {};
+    nobodys.fields[2].value = {};
     EXPECT_TRUE(reason(nobodys).contains("user"));
 }
 
