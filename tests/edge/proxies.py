@@ -36,8 +36,10 @@ http {{
 """
 NGINX_KEPT = 'proxy_http_version 1.1; proxy_set_header Connection ""; proxy_request_buffering off;'
 
+# One thread: a line of the log that meets another thread's is not written (HAProxy's fd_write_frag_line).
 HAPROXY = """
 global
+  nbthread 1
   log stdout format raw local0
 defaults
   mode http
