@@ -87,8 +87,8 @@ void Traffic::repeat_unknown() {
     HttpClient http = shop_.client();
     for (const auto& [key, attempt] : attempts()) {
         if (!attempt.answer.empty()) continue;
-        EXPECT_TRUE(eventually([&, key = key, body = attempt.body] {
-            place(http, key, body);
+        EXPECT_TRUE(eventually([&] {
+            place(http, key, attempt.body);
             return !attempts().at(key).answer.empty();
         })) << key
             << " is never accepted";
