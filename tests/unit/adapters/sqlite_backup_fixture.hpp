@@ -7,7 +7,6 @@
 #include <filesystem>
 #include <fstream>
 #include <functional>
-#include <latch>
 #include <string>
 #include <thread>
 #include <utility>
@@ -21,29 +20,6 @@ namespace waybill::sqlite {
 namespace fs = std::filesystem;
 
 using Ids = std::vector<std::string>;
-
-// Keeps the tables waiting until it goes, so that orders stay in the journal.
-class HeldTables {
-public:
-    explicit HeldTables(SqliteStore& store) {
-        holder_ = std::jthread([this, &store] {
-            (void)store.write([this](Transaction&) -> Result<void> {
-                begun_.count_down();
-                may_end_.wait();
-                return {};
-            });
-        });
-        begun_.wait();
-    }
-    ~HeldTables() { may_end_.count_down(); }
-    HeldTables(const HeldTables&) = delete;
-    HeldTables& operator=(const HeldTables&) = delete;
-
-private:
-    std::latch begun_{1};
-    std::latch may_end_{1};
-    std::jthread holder_;
-};
 
 class SqliteBackup : public SqliteTest {
 protected:

@@ -7,9 +7,11 @@
 
 #include <fcntl.h>
 #include <fstream>
+#include <latch>
 #include <memory>
 #include <stdexcept>
 #include <string>
+#include <thread>
 #include <unistd.h>
 #include <vector>
 
@@ -39,6 +41,29 @@ public:
 
 private:
     int file_ = -1;
+};
+
+// Keeps every other write waiting until it goes, and so the tables: orders stay in the journal.
+class HeldTables {
+public:
+    explicit HeldTables(SqliteStore& store) {
+        holder_ = std::jthread([this, &store] {
+            (void)store.write([this](Transaction&) -> Result<void> {
+                begun_.count_down();
+                may_end_.wait();
+                return {};
+            });
+        });
+        begun_.wait();
+    }
+    ~HeldTables() { may_end_.count_down(); }
+    HeldTables(const HeldTables&) = delete;
+    HeldTables& operator=(const HeldTables&) = delete;
+
+private:
+    std::latch begun_{1};
+    std::latch may_end_{1};
+    std::jthread holder_;
 };
 
 class SqliteTest : public ::testing::Test {

@@ -1,7 +1,6 @@
 #include <gmock/gmock.h>
 
 #include <fstream>
-#include <latch>
 #include <thread>
 
 #include "tests/support/faulty_disk.hpp"
@@ -14,29 +13,6 @@ using waybill::testing::DiskStep;
 using waybill::testing::FaultyDisk;
 
 using ::testing::HasSubstr;
-
-// Keeps every other write, and so the tables, waiting until it goes.
-class HeldTables {
-public:
-    explicit HeldTables(SqliteStore& store) {
-        holder_ = std::jthread([this, &store] {
-            (void)store.write([this](Transaction&) -> Result<void> {
-                begun_.count_down();
-                may_end_.wait();
-                return {};
-            });
-        });
-        begun_.wait();
-    }
-    ~HeldTables() { may_end_.count_down(); }
-    HeldTables(const HeldTables&) = delete;
-    HeldTables& operator=(const HeldTables&) = delete;
-
-private:
-    std::latch begun_{1};
-    std::latch may_end_{1};
-    std::jthread holder_;
-};
 
 class SqliteOrderLog : public SqliteTest {
 protected:
