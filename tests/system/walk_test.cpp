@@ -1,7 +1,10 @@
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <chrono>
 #include <cstdio>
+#include <functional>
+#include <utility>
 
 #include "tests/system/checks.hpp"
 #include "tests/system/shop.hpp"
@@ -143,22 +146,26 @@ TEST(Walk, lists_are_paged_newest_first_and_filtered) {
     Shop shop;
     const Customer customer = shop.register_customer();
     HttpClient http = shop.client();
-    std::vector<std::string> placed;
+    std::vector<std::pair<std::string, std::string>> placed;  // by time and id: some may be of one millisecond
     for (int i = 0; i < 5; ++i) {
-        placed.push_back(http.post("/api/v1/orders", demo_order, customer.auth()).text("orderId"));
+        const Answer answer = http.post("/api/v1/orders", demo_order, customer.auth());
+        placed.emplace_back(answer.text("createdAt"), answer.text("orderId"));
     }
-    for (const std::string& id : placed) await_status(shop, customer.auth(), id, "Processed");
-    std::vector<std::string> listed;
+    std::ranges::sort(placed, std::greater());
+    for (const auto& [time, id] : placed) await_status(shop, customer.auth(), id, "Processed");
+    std::vector<std::pair<std::string, std::string>> listed;
     std::string cursor;
     do {
         const Answer page =
             http.get("/api/v1/orders?limit=2" + (cursor.empty() ? "" : "&cursor=" + cursor), customer.auth());
         ASSERT_EQ(page.status, 200) << page.body;
         const boost::json::value value = page.json();
-        for (const auto& order : value.at("data").as_array()) listed.push_back(text_of(order, "orderId"));
+        for (const auto& order : value.at("data").as_array()) {
+            listed.emplace_back(text_of(order, "createdAt"), text_of(order, "orderId"));
+        }
         cursor = text_of(value, "nextCursor");
     } while (!cursor.empty());
-    EXPECT_EQ(listed, std::vector<std::string>(placed.rbegin(), placed.rend()));
+    EXPECT_EQ(listed, placed);
     EXPECT_EQ(list_all(shop, customer.auth(), "/api/v1/orders?status=Processed").size(), 5u);
     EXPECT_TRUE(list_all(shop, customer.auth(), "/api/v1/orders?status=Failed").empty());
 }
