@@ -6,18 +6,20 @@
 // has to add, whatever is committed meanwhile.
 #pragma once
 
+#include <boost/unordered/unordered_flat_map.hpp>
+
 #include <atomic>
 #include <condition_variable>
 #include <cstddef>
 #include <cstdint>
 #include <deque>
-#include <map>
 #include <memory>
 #include <mutex>
 #include <optional>
 #include <shared_mutex>
 #include <stop_token>
 #include <string>
+#include <string_view>
 #include <unordered_map>
 #include <utility>
 #include <vector>
@@ -75,13 +77,21 @@ public:
     [[nodiscard]] Result<void> wait_until_absorbed(std::uint64_t sequence, Milliseconds wait) const;
 
 private:
+    // A pair of names: whose or of what, and which of those. Views, so that looking one up copies nothing.
+    using Names = std::pair<std::string_view, std::string_view>;
     using StockKey = std::pair<ProductId, std::string>;
-    using RequestKey = std::pair<UserId, std::string>;
-    struct HashPair {
-        template <class First>
-        std::size_t operator()(const std::pair<First, std::string>& key) const {  // see Id's
-            return std::hash<First>{}(key.first) * 31 + std::hash<std::string>{}(key.second);
+    struct HashNames {
+        using is_transparent = void;
+        std::size_t operator()(const Names& key) const {  // see Id's
+            return std::hash<std::string_view>{}(key.first) * 31 + std::hash<std::string_view>{}(key.second);
         }
+        std::size_t operator()(const StockKey& key) const { return (*this)(Names{key.first.text, key.second}); }
+    };
+    struct EqualNames {
+        using is_transparent = void;
+        bool operator()(const StockKey& a, const StockKey& b) const { return a == b; }
+        bool operator()(const StockKey& a, const Names& b) const { return Names{a.first.text, a.second} == b; }
+        bool operator()(const Names& a, const StockKey& b) const { return (*this)(b, a); }
     };
     struct Taken {
         std::int64_t waiting = 0;
@@ -91,23 +101,30 @@ private:
         std::size_t orders = 0;
         std::uint64_t newest = 0;
     };
+    struct Entry {
+        FreshOrder fresh;
+        std::vector<Taken*> taken;  // of each line
+        OfUser* of_user = nullptr;
+    };
 
-    void forget(const JournaledOrder& order);
+    [[nodiscard]] Taken& taken_of(const ProductId& id, const std::string& location);
+    void forget(const Entry& entry);
 
     template <class IsReached>
     [[nodiscard]] Result<void> wait_for(Milliseconds wait, IsReached is_reached) const;
 
     mutable std::shared_mutex mutex_;
     mutable std::condition_variable_any changed_;
-    std::deque<FreshOrder> orders_;  // oldest first; the first `leaving_` of them are leaving
+    std::deque<Entry> orders_;  // oldest first; the first `leaving_` of them are leaving
     std::size_t leaving_ = 0;
     std::uint64_t published_;  // the newest that ever came
     std::uint64_t absorbed_;   // the newest that has left
     std::optional<Error> stuck_;
     mutable std::atomic<int> waiting_ = 0;  // who waits for orders to leave
-    std::unordered_map<OrderId, FreshOrder> by_id_;
-    std::unordered_map<RequestKey, FreshOrder, HashPair> by_key_;
-    std::unordered_map<StockKey, Taken, HashPair> taken_;
+    // The keys are the orders' own text, the values lie in orders_.
+    boost::unordered_flat_map<std::string_view, const FreshOrder*, std::hash<std::string_view>> by_id_;
+    boost::unordered_flat_map<Names, const FreshOrder*, HashNames> by_key_;
+    std::unordered_map<StockKey, Taken, HashNames, EqualNames> taken_;  // some of which nothing is taken
     std::unordered_map<UserId, OfUser> by_user_;
 };
 

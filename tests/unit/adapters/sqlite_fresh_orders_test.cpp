@@ -51,6 +51,26 @@ TEST(FreshOrders, a_group_that_did_not_arrive_is_tried_again_as_it_was) {
     EXPECT_EQ(taken(orders, 1), 2);
 }
 
+// More products than are kept while nothing is taken of them.
+FreshOrder huge(std::uint64_t sequence) {
+    JournaledOrder made = *fresh(sequence, 1);
+    for (int i = 0; i < 70'000; ++i) made.order.lines.push_back({ProductId("q" + std::to_string(i)), "Tea", 1, 250});
+    return std::make_shared<const JournaledOrder>(std::move(made));
+}
+
+TEST(FreshOrders, what_waits_stays_counted_when_idle_products_are_forgotten) {
+    FreshOrders orders(0);
+    orders.publish({huge(1), fresh(2, 2)});
+    ASSERT_EQ(orders.next(1, at_once, {}).size(), 1u);
+    orders.absorbed();
+    EXPECT_EQ(taken(orders, 1), 2);
+    ASSERT_EQ(orders.next(1, at_once, {}).size(), 1u);
+    EXPECT_EQ(taken(orders, 1), 2);
+    EXPECT_EQ(taken(orders, 2), 0);
+    orders.absorbed();
+    EXPECT_EQ(taken(orders, 2), 0);
+}
+
 TEST(FreshOrders, knows_each_order_by_id_and_key_until_it_has_left) {
     FreshOrders orders(0);
     orders.publish({fresh(1, 1), fresh(2, 1)});
