@@ -90,8 +90,17 @@ private:
     File folder_{-1};
 };
 
-// Empty when the mail lies under its final name (not yet synced), else what went wrong.
-std::string write_mail(int day_folder, const Mail& mail) {
+// A file without a name that gets its final one (open(2), O_TMPFILE): the cheapest way to show a mail only
+// when it is whole. False where the file system has no such files, and where the name is taken.
+bool link_mail(int day_folder, const std::string& name, std::string_view raw) {
+    File file(::openat(day_folder, ".", O_WRONLY | O_TMPFILE | O_CLOEXEC, mail_mode));
+    if (!file.open() || !write_all(file.fd(), raw)) return false;
+    const std::string nameless = "/proc/self/fd/" + std::to_string(file.fd());
+    return ::linkat(AT_FDCWD, nameless.c_str(), day_folder, name.c_str(), AT_SYMLINK_FOLLOW) == 0 && file.close();
+}
+
+// Written aside and renamed, in the place of what has that name. Empty, or what went wrong.
+std::string replace_mail(int day_folder, const std::string& name, const Mail& mail) {
     const std::string aside = "." + mail.identity + ".tmp";
     File file(::openat(day_folder, aside.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, mail_mode));
     if (!file.open()) return sentence("The mail cannot be created", errno);
@@ -100,11 +109,16 @@ std::string write_mail(int day_folder, const Mail& mail) {
         ::unlinkat(day_folder, aside.c_str(), 0);
         return problem;
     }
-    const std::string name = mail.identity + ".eml";
     if (::renameat(day_folder, aside.c_str(), day_folder, name.c_str()) != 0) {
         return sentence("The mail cannot be renamed", errno);
     }
     return {};
+}
+
+// Empty when the mail lies under its final name (not yet synced), else what went wrong.
+std::string write_mail(int day_folder, const Mail& mail) {
+    const std::string name = mail.identity + ".eml";
+    return link_mail(day_folder, name, mail.raw) ? std::string() : replace_mail(day_folder, name, mail);
 }
 
 struct WaitingMail {
