@@ -23,7 +23,7 @@ ORDER_ID = "printf('%08x-%04x-7%03x-8%03x-%012x', ({at}) >> 16, ({at}) & 65535, 
 
 def clean():
     shutil.rmtree(DATA, ignore_errors=True)
-    print(f"deleted {DATA.relative_to(ROOT)}; let the disk rest for a minute before you measure")
+    print(f"deleted {DATA.relative_to(ROOT)}; let the disk rest for five minutes before you measure")
 
 
 def columns(database, table):
