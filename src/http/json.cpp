@@ -16,9 +16,6 @@ namespace bj = boost::json;
 using ErrorCodeOfParser = bj::error_code;
 using TextPart = bj::string_view;
 
-// How deep a document that is refused for its depth is read on, to tell whether it is JSON at all.
-constexpr std::size_t checked_depth_max = 1'024;
-
 JsonProblem malformed(std::string detail) {
     JsonProblem problem;
     problem.detail = std::move(detail);
@@ -211,14 +208,96 @@ std::string without_surrogates(std::string text) {
     return text;
 }
 
+constexpr std::string_view white_space = " \t\n\r";
+constexpr std::string_view structure = "[]{}:,\"";
+
+// A string, number or literal, as far as it goes: whether it is one is not asked.
+std::string_view scalar_at(std::string_view text) {
+    std::size_t end = 1;
+    if (text.front() == '"') {
+        while (end < text.size() && text[end] != '"') end += text[end] == '\\' ? 2u : 1u;
+        return text.substr(0, end + 1);
+    }
+    while (end < text.size() && !white_space.contains(text[end]) && !structure.contains(text[end])) ++end;
+    return text.substr(0, end);
+}
+
+bool is_scalar(std::string_view text) {
+    bj::basic_parser<Acceptor> parser{bj::parse_options{}};
+    const ErrorCodeOfParser error = parse(parser, text).error;
+    return !error || error == bj::error::exponent_overflow;
+}
+
+// The structure of a document, token by token. Not by recursion: it may be as deep as it is long.
+class Structure {
+public:
+    // False where RFC 8259 (section 2) wants something else at this place.
+    bool take(std::string_view token) {
+        switch (token.front()) {
+            case '[':
+                return begin(token.front(), Next::value_or_end);
+            case '{':
+                return begin(token.front(), Next::name_or_end);
+            case ']':
+                return end('[', Next::value_or_end);
+            case '}':
+                return end('{', Next::name_or_end);
+            case ':':
+                return next_ == Next::colon && expect(Next::value);
+            case ',':
+                return next_ == Next::comma_or_end && expect(open_.back() == '[' ? Next::value : Next::name);
+            default:
+                return take_scalar(token);
+        }
+    }
+    [[nodiscard]] bool is_complete() const { return next_ == Next::nothing; }
+
+private:
+    enum class Next { value, value_or_end, name, name_or_end, colon, comma_or_end, nothing };
+
+    bool expect(Next next) {
+        next_ = next;
+        return true;
+    }
+    [[nodiscard]] bool wants_value() const { return next_ == Next::value || next_ == Next::value_or_end; }
+    bool end_value() { return expect(open_.empty() ? Next::nothing : Next::comma_or_end); }
+
+    bool begin(char bracket, Next next) {
+        if (!wants_value()) return false;
+        open_.push_back(bracket);
+        return expect(next);
+    }
+    bool end(char bracket, Next when_empty) {
+        const bool may_end = next_ == when_empty || (next_ == Next::comma_or_end && open_.back() == bracket);
+        if (!may_end) return false;
+        open_.pop_back();
+        return end_value();
+    }
+    bool take_scalar(std::string_view token) {
+        if (!is_scalar(token)) return false;
+        if (wants_value()) return end_value();
+        const bool wants_name = next_ == Next::name || next_ == Next::name_or_end;
+        return wants_name && token.front() == '"' && expect(Next::colon);
+    }
+
+    std::string open_;  // the brackets
+    Next next_ = Next::value;
+};
+
 // Whether RFC 8259 allows a document that the parser has refused. Then its depth, an exponent or a
 // lone surrogate was the reason.
-bool is_otherwise_json(std::string_view text) {
-    bj::parse_options options;
-    options.max_depth = checked_depth_max;
-    bj::basic_parser<Acceptor> parser(options);
-    const ErrorCodeOfParser error = parse(parser, without_surrogates(std::string(text))).error;
-    return !error || error == bj::error::too_deep || error == bj::error::exponent_overflow;
+bool is_otherwise_json(std::string_view document) {
+    const std::string readable = without_surrogates(std::string(document));
+    std::string_view text = readable;
+    Structure read;
+    while (!text.empty()) {
+        const bool is_white = white_space.contains(text.front());
+        const bool is_bracket = text.front() != '"' && structure.contains(text.front());
+        const std::string_view token = is_white || is_bracket ? text.substr(0, 1) : scalar_at(text);
+        if (!is_white && !read.take(token)) return false;
+        text.remove_prefix(token.size());
+    }
+    return read.is_complete();
 }
 
 JsonProblem refusal_of(const ErrorCodeOfParser& error, const TreeBuilder& builder) {

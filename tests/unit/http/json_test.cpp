@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <string>
+#include <vector>
 
 namespace waybill::http {
 namespace {
@@ -62,8 +63,8 @@ TEST(ReadJson, builds_the_tree_in_order) {
     EXPECT_EQ(list->find("b"), nullptr);
 }
 
-TEST(ReadJson, refuses_as_malformed_what_rfc_8259_forbids) {
-    const std::string cases[] = {
+std::vector<std::string> malformed_texts() {
+    return {
         "",
         " ",
         "\n",
@@ -168,7 +169,7 @@ TEST(ReadJson, refuses_as_malformed_what_rfc_8259_forbids) {
         "\xFF",
         // too deep and broken
         std::string(33, '['),
-        std::string(1000, '['),
+        std::string(60'000, '['),
         nested(40) + "]",
         nested(40) + ",",
         // duplicate names, and broken
@@ -176,7 +177,10 @@ TEST(ReadJson, refuses_as_malformed_what_rfc_8259_forbids) {
         R"([1e400)",
         std::string("null\0", 5),
     };
-    for (const std::string& text : cases) {
+}
+
+TEST(ReadJson, refuses_as_malformed_what_rfc_8259_forbids) {
+    for (const std::string& text : malformed_texts()) {
         const auto json = read_json(text);
         ASSERT_FALSE(json) << text;
         EXPECT_TRUE(json.error().malformed) << text << ": " << json.error().detail;
@@ -226,6 +230,28 @@ TEST(ReadJson, refuses_with_a_pointer_what_rfc_8259_allows_but_we_do_not) {
         EXPECT_EQ(json.error().field.code, c.code) << c.text;
         EXPECT_FALSE(json.error().field.message.empty()) << c.text;
     }
+}
+
+bool is_malformed(const std::string& text) {
+    const auto json = read_json(text);
+    return !json && json.error().malformed;
+}
+
+TEST(ReadJson, what_lies_too_deep_is_malformed_where_it_would_be_higher_up) {
+    std::vector<std::string> texts = malformed_texts();
+    for (const char* text :
+         {"", "1", " 1 , 2 ", "{\"a\" : [ ] , \"b\" : { } }", R"("\"]")", R"({"\\":"\\\""})", "1e400", "-0.5E+1",
+          R"("\uD800")", R"({"a":1,"a":2})", "null,true,false", "\"\xC3\xA9\""}) {
+        texts.emplace_back(text);
+    }
+    for (const std::string& text : texts) {
+        const std::string deep(json_depth_max, '[');
+        EXPECT_EQ(is_malformed(deep + "[" + text + "]" + std::string(json_depth_max, ']')),
+                  is_malformed("[" + text + "]"))
+            << text.substr(0, 100);
+    }
+    EXPECT_FALSE(is_malformed(std::string(60'000, '[') + std::string(60'000, ']')));
+    EXPECT_TRUE(is_malformed(std::string(60'000, '[') + "}" + std::string(59'999, ']')));
 }
 
 TEST(ReadJson, reads_what_is_just_deep_enough) {
