@@ -90,7 +90,7 @@ protected:
     std::unique_ptr<Queue> queue_;
 };
 
-TEST_P(QueueContract, GivesEveryMessageThatItTook) {
+TEST_P(QueueContract, gives_every_message_that_it_took) {
     std::vector<QueueMessage> messages;
     std::multiset<std::string> expected;
     for (int i = 0; i < 25; ++i) {
@@ -101,17 +101,17 @@ TEST_P(QueueContract, GivesEveryMessageThatItTook) {
     EXPECT_EQ(drain(25), expected);
 }
 
-TEST_P(QueueContract, GivesNoMoreThanAsked) {
+TEST_P(QueueContract, gives_no_more_than_asked) {
     send({message("1"), message("2"), message("3"), message("4")});
     EXPECT_EQ(receive(3, longer_than_hidden).size(), 3U);
 }
 
-TEST_P(QueueContract, GivesNothingWhenNothingWaits) {
+TEST_P(QueueContract, gives_nothing_when_nothing_waits) {
     EXPECT_TRUE(receive(10, Milliseconds{0}).empty());
     EXPECT_TRUE(receive(0, Milliseconds{0}).empty());
 }
 
-TEST_P(QueueContract, TakesTheLongestIds) {
+TEST_P(QueueContract, takes_the_longest_ids) {
     const QueueMessage longest{WorkId(std::string(80, 'w')), OrderId(std::string(64, 'o')), 4'294'967'295U};
     send({longest});
     const std::vector<ReceivedMessage> received = receive(1, longer_than_hidden);
@@ -119,7 +119,7 @@ TEST_P(QueueContract, TakesTheLongestIds) {
     EXPECT_EQ(received[0].work_id, longest.work_id);
 }
 
-TEST_P(QueueContract, ShowsAgainWhatIsNotAcknowledged) {
+TEST_P(QueueContract, shows_again_what_is_not_acknowledged) {
     open(hidden_short);
     send({message("1")});
     ASSERT_EQ(receive(10, longer_than_hidden).size(), 1U);
@@ -128,14 +128,14 @@ TEST_P(QueueContract, ShowsAgainWhatIsNotAcknowledged) {
     EXPECT_EQ(again[0].work_id.text, "work-1");
 }
 
-TEST_P(QueueContract, ForgetsWhatIsAcknowledged) {
+TEST_P(QueueContract, forgets_what_is_acknowledged) {
     open(hidden_short);
     send({message("1"), message("2")});
     EXPECT_EQ(drain(2).size(), 2U);
     EXPECT_TRUE(receive(10, hidden_check).empty());
 }
 
-TEST_P(QueueContract, HidesWhatIsExtended) {
+TEST_P(QueueContract, hides_what_is_extended) {
     open(hidden_short);
     send({message("1")});
     const std::vector<ReceivedMessage> received = receive(10, longer_than_hidden);
@@ -144,7 +144,7 @@ TEST_P(QueueContract, HidesWhatIsExtended) {
     EXPECT_TRUE(receive(10, hidden_check).empty());
 }
 
-TEST_P(QueueContract, ShowsAtOnceWhatIsExtendedByNothing) {
+TEST_P(QueueContract, shows_at_once_what_is_extended_by_nothing) {
     send({message("1")});
     const std::vector<ReceivedMessage> received = receive(10, longer_than_hidden);
     ASSERT_EQ(received.size(), 1U);
@@ -153,7 +153,7 @@ TEST_P(QueueContract, ShowsAtOnceWhatIsExtendedByNothing) {
     EXPECT_EQ(receive(10, longer_than_hidden).size(), 1U);
 }
 
-TEST_P(QueueContract, AcknowledgesAndExtendsMoreThanOneBatch) {
+TEST_P(QueueContract, acknowledges_and_extends_more_than_one_batch) {
     std::vector<QueueMessage> messages;
     for (int i = 0; i < 12; ++i) messages.push_back(message(std::to_string(i)));
     send(messages);
@@ -169,13 +169,13 @@ TEST_P(QueueContract, AcknowledgesAndExtendsMoreThanOneBatch) {
     EXPECT_TRUE(receive(10, hidden_check).empty());
 }
 
-TEST_P(QueueContract, DoesNothingForNothing) {
+TEST_P(QueueContract, does_nothing_for_nothing) {
     EXPECT_TRUE(queue_->send({}).empty());
     EXPECT_TRUE(queue_->ack({}));
     EXPECT_TRUE(queue_->extend({}, hidden_long));
 }
 
-TEST_P(QueueContract, WakesAReceiveThatWaits) {
+TEST_P(QueueContract, wakes_a_receive_that_waits) {
     std::vector<ReceivedMessage> received;
     std::jthread waiting([&] { received = receive(10, Milliseconds{20'000}); });
     send({message("1")});
@@ -183,7 +183,7 @@ TEST_P(QueueContract, WakesAReceiveThatWaits) {
     EXPECT_EQ(received.size(), 1U);
 }
 
-TEST_P(QueueContract, GivesAResentMessageAgain) {
+TEST_P(QueueContract, gives_a_resent_message_again) {
     send({message("1", 1)});
     EXPECT_EQ(drain(1).size(), 1U);
     send({message("1", 2)});
@@ -193,7 +193,7 @@ TEST_P(QueueContract, GivesAResentMessageAgain) {
 // Only FIFO queues know copies.
 class FifoQueueContract : public QueueContract {};
 
-TEST_P(FifoQueueContract, DropsTheSameSend) {
+TEST_P(FifoQueueContract, drops_the_same_send) {
     send({message("1", 1)});
     send({message("1", 1)});
     EXPECT_EQ(drain(1).size(), 1U);

@@ -57,7 +57,7 @@ using Rows = std::vector<Row>;
 
 WAYBILL_STORE_SUITE(StoreImport);
 
-TEST_P(StoreImport, UsersKeepTheirIdHashAndTime) {
+TEST_P(StoreImport, users_keep_their_id_hash_and_time) {
     const Rows<User> users{old_user("u1", "u1@example.com"), old_user("u2", "u2@example.com")};
     EXPECT_EQ(answers_of(store.import_users(users, ImportMode::write)), (Answers{true, true}));
     const auto found = must(store.find_user_by_email("u2@example.com"));
@@ -68,7 +68,7 @@ TEST_P(StoreImport, UsersKeepTheirIdHashAndTime) {
     EXPECT_EQ(found->created_at, long_ago);
 }
 
-TEST_P(StoreImport, AUserThatIsThereStaysAsItIs) {
+TEST_P(StoreImport, a_user_that_is_there_stays_as_it_is) {
     const Rows<User> users{old_user("u1", "u1@example.com")};
     (void)store.import_users(users, ImportMode::write);
     must(store.rehash_password(UserId{"u1"}, "$2b$10$old", "new-hash"));
@@ -76,7 +76,7 @@ TEST_P(StoreImport, AUserThatIsThereStaysAsItIs) {
     EXPECT_EQ(must(store.find_user(UserId{"u1"}))->password_hash, "new-hash");
 }
 
-TEST_P(StoreImport, AnAddressOfAnotherAccountIsRefusedAloneAndLeavesItsNeighbours) {
+TEST_P(StoreImport, an_address_of_another_account_is_refused_alone_and_leaves_its_neighbours) {
     const Rows<User> users{old_user("u1", "u1@example.com"), old_user("u2", "ada@example.com"),
                            old_user("u3", "u3@example.com")};
     const auto results = store.import_users(users, ImportMode::write);
@@ -86,7 +86,7 @@ TEST_P(StoreImport, AnAddressOfAnotherAccountIsRefusedAloneAndLeavesItsNeighbour
     EXPECT_TRUE(must(store.find_user(UserId{"u3"})));
 }
 
-TEST_P(StoreImport, ProductsKeepTheirTimesAndRaiseTheCatalogueVersionOnce) {
+TEST_P(StoreImport, products_keep_their_times_and_raise_the_catalogue_version_once) {
     const std::uint64_t before = must(store.catalogue_version());
     const Rows<Product> products{old_product("tea"), old_product("cup")};
     EXPECT_EQ(answers_of(store.import_products(products, ImportMode::write)), (Answers{true, true}));
@@ -96,14 +96,14 @@ TEST_P(StoreImport, ProductsKeepTheirTimesAndRaiseTheCatalogueVersionOnce) {
     EXPECT_EQ(must(store.catalogue_version()), before + 1);
 }
 
-TEST_P(StoreImport, AProductThatIsThereStaysAsItIs) {
+TEST_P(StoreImport, a_product_that_is_there_stays_as_it_is) {
     add_product("tea", 500, 1);
     const Rows<Product> products{old_product("tea")};
     EXPECT_EQ(answers_of(store.import_products(products, ImportMode::write)), (Answers{false}));
     EXPECT_EQ(must(store.find_product(ProductId{"tea"}))->price, 500);
 }
 
-TEST_P(StoreImport, StockIsPutInOnceAndSoldFrom) {
+TEST_P(StoreImport, stock_is_put_in_once_and_sold_from) {
     const Rows<Product> products{old_product("tea")};
     (void)store.import_products(products, ImportMode::write);
     const Rows<StockLevel> levels{{ProductId{"tea"}, bangalore, 10}, {ProductId{"tea"}, "pune", 0}};
@@ -115,7 +115,7 @@ TEST_P(StoreImport, StockIsPutInOnceAndSoldFrom) {
 }
 
 // What an earlier batch found missing must not be remembered as missing.
-TEST_P(StoreImport, StockThatComesAfterARefusalIsSeen) {
+TEST_P(StoreImport, stock_that_comes_after_a_refusal_is_seen) {
     const Rows<Product> products{old_product("tea"), old_product("cup")};
     (void)store.import_products(products, ImportMode::write);
     set_stock("cup", bangalore, 1);
@@ -125,7 +125,7 @@ TEST_P(StoreImport, StockThatComesAfterARefusalIsSeen) {
     EXPECT_EQ(code_of(place(new_order("o2", {{"tea", 1}}))), no_error);
 }
 
-TEST_P(StoreImport, OrdersKeepEverything) {
+TEST_P(StoreImport, orders_keep_everything) {
     const Rows<Order> orders{old_order("order-1", OrderStatus::processed),
                              old_order("order-2", OrderStatus::failed, "bob")};
     EXPECT_EQ(answers_of(store.import_orders(orders, ImportMode::write)), (Answers{true, true}));
@@ -135,7 +135,7 @@ TEST_P(StoreImport, OrdersKeepEverything) {
     EXPECT_EQ(all_orders().size(), 2u);
 }
 
-TEST_P(StoreImport, ATerminalOrderSendsNoMailAndMovesNoStock) {
+TEST_P(StoreImport, a_terminal_order_sends_no_mail_and_moves_no_stock) {
     add_product("tea", 250, 5);
     const Rows<Order> orders{old_order("order-1", OrderStatus::failed)};
     (void)store.import_orders(orders, ImportMode::write);
@@ -144,7 +144,7 @@ TEST_P(StoreImport, ATerminalOrderSendsNoMailAndMovesNoStock) {
     EXPECT_EQ(stock_of("tea"), 5);
 }
 
-TEST_P(StoreImport, AnOrderIdOfAnotherUserIsRefused) {
+TEST_P(StoreImport, an_order_id_of_another_user_is_refused) {
     const Rows<Order> orders{old_order("order-1", OrderStatus::failed)};
     const Rows<Order> others{old_order("order-1", OrderStatus::failed, "bob")};
     (void)store.import_orders(orders, ImportMode::write);
@@ -152,7 +152,7 @@ TEST_P(StoreImport, AnOrderIdOfAnotherUserIsRefused) {
     EXPECT_EQ(order_of("order-1").user_id, ada);
 }
 
-TEST_P(StoreImport, APendingOrderIsWorkedAndGivesNoStockBackWhenItFails) {
+TEST_P(StoreImport, a_pending_order_is_worked_and_gives_no_stock_back_when_it_fails) {
     add_product("tea", 250, 5);
     const Rows<Order> orders{old_order("order-1", OrderStatus::pending)};
     (void)store.import_orders(orders, ImportMode::write);
@@ -164,7 +164,7 @@ TEST_P(StoreImport, APendingOrderIsWorkedAndGivesNoStockBackWhenItFails) {
     EXPECT_EQ(claim_only(WorkKind::send_mail).mail_to, "ada@example.com");
 }
 
-TEST_P(StoreImport, CancellingAPendingOneGivesNoStockBack) {
+TEST_P(StoreImport, cancelling_a_pending_one_gives_no_stock_back) {
     add_product("tea", 250, 5);
     const Rows<Order> orders{old_order("order-1", OrderStatus::pending)};
     (void)store.import_orders(orders, ImportMode::write);
@@ -172,7 +172,7 @@ TEST_P(StoreImport, CancellingAPendingOneGivesNoStockBack) {
     EXPECT_EQ(stock_of("tea"), 5);
 }
 
-TEST_P(StoreImport, ALookAnswersTheSameAndWritesNothing) {
+TEST_P(StoreImport, a_look_answers_the_same_and_writes_nothing) {
     add_product("cup", 100, 5);
     const std::string before = world();
     const std::uint64_t version = must(store.catalogue_version());
@@ -190,7 +190,7 @@ TEST_P(StoreImport, ALookAnswersTheSameAndWritesNothing) {
     EXPECT_FALSE(must(store.find_user(UserId{"u1"})));
 }
 
-TEST_P(StoreImport, NothingIsNoError) {
+TEST_P(StoreImport, nothing_is_no_error) {
     EXPECT_TRUE(store.import_users({}, ImportMode::write).empty());
     EXPECT_TRUE(store.import_orders({}, ImportMode::look).empty());
 }

@@ -14,7 +14,7 @@ Options seed(std::uint64_t number) {
     return options;
 }
 
-TEST(Simulation, TheSameSeedGivesTheSameTrace) {
+TEST(Simulation, the_same_seed_gives_the_same_trace) {
     FiberCrew crew;
     for (std::uint64_t i = 1; i <= 20; ++i) {
         const Outcome first = simulate(seed(i), crew);
@@ -24,7 +24,7 @@ TEST(Simulation, TheSameSeedGivesTheSameTrace) {
     }
 }
 
-TEST(Simulation, KeepingTheHistoryChangesNothing) {
+TEST(Simulation, keeping_the_history_changes_nothing) {
     FiberCrew crew;
     Options told = seed(3);
     told.keeps_lines = true;
@@ -33,12 +33,12 @@ TEST(Simulation, KeepingTheHistoryChangesNothing) {
     EXPECT_EQ(outcome.lines.size(), outcome.events);
 }
 
-TEST(Simulation, OtherSeedsGiveOtherTraces) {
+TEST(Simulation, other_seeds_give_other_traces) {
     FiberCrew crew;
     EXPECT_NE(simulate(seed(1), crew).trace_hash, simulate(seed(2), crew).trace_hash);
 }
 
-TEST(Simulation, AFaultThatIsLeftOutDoesNotHappen) {
+TEST(Simulation, a_fault_that_is_left_out_does_not_happen) {
     FiberCrew crew;
     Counts with{};
     Counts without{};
@@ -54,7 +54,7 @@ TEST(Simulation, AFaultThatIsLeftOutDoesNotHappen) {
     EXPECT_EQ(without.at(static_cast<std::size_t>(Count::kills)), 0U);
 }
 
-TEST(Simulation, AReplayCommandNamesAllThatWasLeftOut) {
+TEST(Simulation, a_replay_command_names_all_that_was_left_out) {
     Options options = seed(42);
     options.store = StoreChoice::sqlite;
     options.steps_max = 17;

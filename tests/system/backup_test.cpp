@@ -74,7 +74,7 @@ std::string items_of(const boost::json::value& order) {
     return boost::json::serialize(order.at("items")) + boost::json::serialize(order.at("totalAmount"));
 }
 
-TEST(Backup, UnderLoadHoldsEveryOrderThatWasAnsweredBeforeTheMomentItNames) {
+TEST(Backup, under_load_holds_every_order_that_was_answered_before_the_moment_it_names) {
     WAYBILL_EMBEDDED_ONLY("MongoDB has tools of its own");
     Shop shop({"--rate-limit-api", "0"});
     const Customer customer = shop.register_customer("ada@example.com");
@@ -129,7 +129,7 @@ TEST(Backup, UnderLoadHoldsEveryOrderThatWasAnsweredBeforeTheMomentItNames) {
     fs::remove_all(folder);
 }
 
-TEST(Backup, IsNotRestoredBesideAServerAndRestoringCanBeUndone) {
+TEST(Backup, is_not_restored_beside_a_server_and_restoring_can_be_undone) {
     WAYBILL_EMBEDDED_ONLY("MongoDB has tools of its own");
     Shop shop;
     const Customer customer = shop.register_customer();
@@ -169,7 +169,7 @@ TEST(Backup, IsNotRestoredBesideAServerAndRestoringCanBeUndone) {
     fs::remove_all(folder);
 }
 
-TEST(Backup, OnMongoNamesItsTools) {
+TEST(Backup, on_mongo_names_its_tools) {
     for (const std::string command : {"backup", "restore"}) {
         const ProcessResult result = run_waybill(
             {command, "file"}, {}, {"MONGO_URI=mongodb://127.0.0.1:1/", "JWT_SECRET=" + std::string(40, 'k')});

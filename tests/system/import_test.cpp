@@ -126,7 +126,7 @@ std::string login(std::string_view email, std::string_view password) {
     return R"({"email":")" + std::string(email) + R"(","password":")" + std::string(password) + "\"}";
 }
 
-TEST(Import, OfSystemATakesOverAccountsStockAndOrdersOnceAndAccountsForEverything) {
+TEST(Import, of_system_a_takes_over_accounts_stock_and_orders_once_and_accounts_for_everything) {
     const OldServer old;
     Shop shop;
     const std::vector<std::string> command{"import", "--from", old.uri("a"), "--location", "bangalore"};
@@ -181,7 +181,7 @@ TEST(Import, OfSystemATakesOverAccountsStockAndOrdersOnceAndAccountsForEverythin
     EXPECT_EQ(shop.available(admin, "tea"), 6);
 }
 
-TEST(Import, OfSystemBTakesOverPricesAndPlacesAndEndsWithZeroWhenAllIsHere) {
+TEST(Import, of_system_b_takes_over_prices_and_places_and_ends_with_zero_when_all_is_here) {
     const OldServer old;
     Shop shop;
     const std::vector<std::string> command{"import", "--from", old.uri("b")};
@@ -201,7 +201,7 @@ TEST(Import, OfSystemBTakesOverPricesAndPlacesAndEndsWithZeroWhenAllIsHere) {
     EXPECT_EQ(counts(second.out, "Order"), "1 0 1 0") << second.out;
 }
 
-TEST(Import, PendingOrdersHoldEverythingBackUntilItIsSaidWhatBecomesOfThem) {
+TEST(Import, pending_orders_hold_everything_back_until_it_is_said_what_becomes_of_them) {
     OldServer old;
     old.add("a", "orders", {OldServer::order_a(22, "order-open", "Pending", 1)});
     Shop shop;
@@ -221,7 +221,7 @@ TEST(Import, PendingOrdersHoldEverythingBackUntilItIsSaidWhatBecomesOfThem) {
     EXPECT_EQ(shop.mails("order-").size(), 1u);
 }
 
-TEST(Import, SaysWhatIsWrongWithTheCommand) {
+TEST(Import, says_what_is_wrong_with_the_command) {
     const OldServer old;
     Shop shop;
     const auto error_of = [&](std::vector<std::string> arguments) {
@@ -263,7 +263,7 @@ std::string run_on_a_terminal(const std::vector<std::string>& arguments) {
     return shown;
 }
 
-TEST(Import, DrawsItsProgressOnATerminal) {
+TEST(Import, draws_its_progress_on_a_terminal) {
     const OldServer old;
     const std::filesystem::path folder = make_folder();
     const std::string shown = run_on_a_terminal({"import", "--from", old.uri("b"), "--data-dir", folder.string()});

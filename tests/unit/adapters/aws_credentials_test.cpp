@@ -37,7 +37,7 @@ std::string key_of(const Result<Credentials>& credentials) {
     return credentials ? credentials->key_id : "none: " + credentials.error().detail;
 }
 
-TEST(AwsCredentials, AreAskedForOnceWhileTheyLive) {
+TEST(AwsCredentials, are_asked_for_once_while_they_live) {
     World world;
     const auto source = make_refreshed_source(world.issue(), world.clock, world.log);
     EXPECT_EQ(key_of(source->get()), "key-1");
@@ -46,7 +46,7 @@ TEST(AwsCredentials, AreAskedForOnceWhileTheyLive) {
     EXPECT_EQ(world.issued, 1);
 }
 
-TEST(AwsCredentials, AreRenewedBeforeTheyEnd) {
+TEST(AwsCredentials, are_renewed_before_they_end) {
     World world;
     const auto source = make_refreshed_source(world.issue(), world.clock, world.log);
     EXPECT_EQ(key_of(source->get()), "key-1");
@@ -54,7 +54,7 @@ TEST(AwsCredentials, AreRenewedBeforeTheyEnd) {
     EXPECT_EQ(key_of(source->get()), "key-2");
 }
 
-TEST(AwsCredentials, DoNotFollowAJumpOfTheWallClock) {
+TEST(AwsCredentials, do_not_follow_a_jump_of_the_wall_clock) {
     World world;
     const auto source = make_refreshed_source(world.issue(), world.clock, world.log);
     EXPECT_EQ(key_of(source->get()), "key-1");
@@ -62,7 +62,7 @@ TEST(AwsCredentials, DoNotFollowAJumpOfTheWallClock) {
     EXPECT_EQ(key_of(source->get()), "key-1");
 }
 
-TEST(AwsCredentials, OldOnesServeWhileRenewingFails) {
+TEST(AwsCredentials, old_ones_serve_while_renewing_fails) {
     World world;
     const auto source = make_refreshed_source(world.issue(), world.clock, world.log);
     EXPECT_EQ(key_of(source->get()), "key-1");
@@ -79,7 +79,7 @@ TEST(AwsCredentials, OldOnesServeWhileRenewingFails) {
     EXPECT_EQ(world.log.count("aws-credentials-back"), 1U);
 }
 
-TEST(AwsCredentials, FailuresBackOff) {
+TEST(AwsCredentials, failures_back_off) {
     World world;
     world.failing = true;
     const auto source = make_refreshed_source(world.issue(), world.clock, world.log);
@@ -93,7 +93,7 @@ TEST(AwsCredentials, FailuresBackOff) {
     EXPECT_LE(world.issued, 26) << "at most a minute apart, at least half of it";
 }
 
-TEST(AwsCredentials, OneThreadRenewsWhileTheOthersGoOn) {
+TEST(AwsCredentials, one_thread_renews_while_the_others_go_on) {
     World world;
     std::latch entered(1);
     std::latch released(1);
@@ -115,7 +115,7 @@ TEST(AwsCredentials, OneThreadRenewsWhileTheOthersGoOn) {
     released.count_down();
 }
 
-TEST(AwsCredentials, AllWaitForTheFirst) {
+TEST(AwsCredentials, all_wait_for_the_first) {
     World world;
     std::latch all_ask(8);
     const auto source = make_refreshed_source(
@@ -136,7 +136,7 @@ TEST(AwsCredentials, AllWaitForTheFirst) {
     EXPECT_EQ(world.issued, 1);
 }
 
-TEST(AwsCredentials, RefusedOnesAreReplaced) {
+TEST(AwsCredentials, refused_ones_are_replaced) {
     World world;
     const auto source = make_refreshed_source(world.issue(), world.clock, world.log);
     const Credentials first = source->get().value();
@@ -149,7 +149,7 @@ TEST(AwsCredentials, RefusedOnesAreReplaced) {
     EXPECT_EQ(key_of(source->get()), "key-2");
 }
 
-TEST(AwsCredentials, ThatHaveEndedAlreadyAreNotUsed) {
+TEST(AwsCredentials, that_have_ended_already_are_not_used) {
     World world;
     const auto source = make_refreshed_source(world.issue(Milliseconds{0}), world.clock, world.log);
     EXPECT_EQ(key_of(source->get()), "none: The credentials of the role have ended already.");
@@ -171,7 +171,7 @@ protected:
     testing::RecordingLog log_;
 };
 
-TEST_F(AwsCredentialSources, StaticOnesComeFirst) {
+TEST_F(AwsCredentialSources, static_ones_come_first) {
     CredentialOptions options;
     options.access_key_id = "AKID";
     options.secret_access_key = "secret";
@@ -180,14 +180,14 @@ TEST_F(AwsCredentialSources, StaticOnesComeFirst) {
     EXPECT_EQ(source(options)->get().value(), (Credentials{"AKID", "secret", "token"}));
 }
 
-TEST_F(AwsCredentialSources, IncompleteOnesAreRefusedAtOnce) {
+TEST_F(AwsCredentialSources, incomplete_ones_are_refused_at_once) {
     EXPECT_THROW(static_cast<void>(source({})), std::invalid_argument);
     EXPECT_THROW(static_cast<void>(source({.access_key_id = "AKID"})), std::invalid_argument);
     EXPECT_THROW(static_cast<void>(source({.access_key_id = "AKID\n", .secret_access_key = "s"})),
                  std::invalid_argument);
 }
 
-TEST_F(AwsCredentialSources, AContainerAsksItsEndpointWithItsToken) {
+TEST_F(AwsCredentialSources, a_container_asks_its_endpoint_with_its_token) {
     const HttpPeer peer([](const std::string&) { return HttpPeer::reply(200, role_json, served_date); });
     CredentialOptions options;
     options.container_full_uri = peer.url("/v2/credentials/abc?x=1");
@@ -198,7 +198,7 @@ TEST_F(AwsCredentialSources, AContainerAsksItsEndpointWithItsToken) {
     EXPECT_TRUE(peer.requests()[0].contains("\r\nAuthorization: container-token\r\n"));
 }
 
-TEST_F(AwsCredentialSources, AContainersTokenFileIsReadEachTime) {
+TEST_F(AwsCredentialSources, a_containers_token_file_is_read_each_time) {
     const testing::TemporaryDirectory directory;
     const auto file = directory.path() / "token";
     const auto write = [&](const std::string& text) { std::ofstream(file) << text; };
@@ -222,7 +222,7 @@ TEST_F(AwsCredentialSources, AContainersTokenFileIsReadEachTime) {
     EXPECT_TRUE(peer.requests()[1].contains("Authorization: second\r\n"));
 }
 
-TEST_F(AwsCredentialSources, NoOtherHostIsSentTheContainersToken) {
+TEST_F(AwsCredentialSources, no_other_host_is_sent_the_containers_token) {
     EXPECT_THROW(static_cast<void>(source({.container_full_uri = "http://example.com/"})), std::invalid_argument);
     EXPECT_THROW(static_cast<void>(source({.container_full_uri = "http://169.254.169.254/"})), std::invalid_argument);
     EXPECT_NO_THROW(static_cast<void>(source({.container_full_uri = "http://169.254.170.23/v1/credentials"})));
@@ -230,7 +230,7 @@ TEST_F(AwsCredentialSources, NoOtherHostIsSentTheContainersToken) {
     EXPECT_NO_THROW(static_cast<void>(source({.container_relative_uri = "/v2/credentials/1"})));
 }
 
-TEST_F(AwsCredentialSources, TheLifeIsMeasuredByTheIssuersClock) {
+TEST_F(AwsCredentialSources, the_life_is_measured_by_the_issuers_clock) {
     const HttpPeer peer([](const std::string&) { return HttpPeer::reply(200, role_json, served_date); });
     clock_.jump_wall(48 * hour);  // ours says that they ended long ago
     const auto container = source({.container_full_uri = peer.url("/")});
@@ -240,7 +240,7 @@ TEST_F(AwsCredentialSources, TheLifeIsMeasuredByTheIssuersClock) {
     EXPECT_EQ(peer.requests().size(), 1U);
 }
 
-TEST_F(AwsCredentialSources, WhatIsNoCredentialIsNotUsed) {
+TEST_F(AwsCredentialSources, what_is_no_credential_is_not_used) {
     for (const std::string& body : {std::string("<html>"), std::string("{}"), std::string(R"({"AccessKeyId":"A"})")}) {
         const HttpPeer peer([&](const std::string&) { return HttpPeer::reply(200, body); });
         EXPECT_FALSE(source({.container_full_uri = peer.url("/")})->get()) << body;
@@ -250,7 +250,7 @@ TEST_F(AwsCredentialSources, WhatIsNoCredentialIsNotUsed) {
     EXPECT_FALSE(log_.mentions("secret-1"));
 }
 
-TEST_F(AwsCredentialSources, AWebIdentityIsExchangedAtSts) {
+TEST_F(AwsCredentialSources, a_web_identity_is_exchanged_at_sts) {
     const testing::TemporaryDirectory directory;
     const std::string file = (directory.path() / "token").string();
     std::ofstream(file) << "ey.J+w/t\n";
@@ -273,7 +273,7 @@ TEST_F(AwsCredentialSources, AWebIdentityIsExchangedAtSts) {
         << peer.requests()[0];
 }
 
-TEST_F(AwsCredentialSources, ARefusalOfStsNamesItsCodeOnly) {
+TEST_F(AwsCredentialSources, a_refusal_of_sts_names_its_code_only) {
     const testing::TemporaryDirectory directory;
     const std::string file = (directory.path() / "token").string();
     std::ofstream(file) << "token-of-mine";

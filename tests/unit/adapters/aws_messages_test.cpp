@@ -12,13 +12,13 @@ HttpResponse answer(long status, std::string body, Headers headers = {}) {
     return {status, std::move(headers), std::move(body)};
 }
 
-TEST(SqsMessages, ABodyIsReadAsItWasWritten) {
+TEST(SqsMessages, a_body_is_read_as_it_was_written) {
     const ReadBody body = read_body(message_body(one));
     EXPECT_EQ(body.kind, BodyKind::ours);
     EXPECT_EQ(body.work_id, one.work_id);
 }
 
-TEST(SqsMessages, ABodyNamesTheTraceOfItsOrder) {
+TEST(SqsMessages, a_body_names_the_trace_of_its_order) {
     QueueMessage message = one;
     message.trace = *parse_traceparent("00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01");
     EXPECT_EQ(message_body(message), R"({"v":1,"work":"w-1","order":"o-1",)"
@@ -26,7 +26,7 @@ TEST(SqsMessages, ABodyNamesTheTraceOfItsOrder) {
     EXPECT_EQ(read_body(message_body(message)).kind, BodyKind::ours);
 }
 
-TEST(SqsMessages, OnlyWhatNobodyCanReadIsBroken) {
+TEST(SqsMessages, only_what_nobody_can_read_is_broken) {
     const std::vector<std::pair<std::string, BodyKind>> table = {
         {"", BodyKind::broken},
         {"hello", BodyKind::broken},
@@ -43,27 +43,27 @@ TEST(SqsMessages, OnlyWhatNobodyCanReadIsBroken) {
     for (const auto& [body, kind] : table) EXPECT_EQ(read_body(body).kind, kind) << body;
 }
 
-TEST(SqsMessages, AFifoEntryNamesItsGroupAndItsSend) {
+TEST(SqsMessages, a_fifo_entry_names_its_group_and_its_send) {
     EXPECT_EQ(send_request("http://q/1/work.fifo", std::span(&one, 1), true),
               R"({"QueueUrl":"http://q/1/work.fifo","Entries":[{"Id":"0",)"
               R"("MessageBody":"{\"v\":1,\"work\":\"w-1\",\"order\":\"o-1\"}",)"
               R"("MessageGroupId":"o-1","MessageDeduplicationId":"w-1-7"}]})");
 }
 
-TEST(SqsMessages, AStandardEntryHasNeither) {
+TEST(SqsMessages, a_standard_entry_has_neither) {
     const std::string request = send_request("http://q/1/work", std::span(&one, 1), false);
     EXPECT_FALSE(request.contains("MessageGroupId"));
     EXPECT_FALSE(request.contains("MessageDeduplicationId"));
 }
 
-TEST(SqsMessages, TenLongestMessagesAreFarBelowTheLimitOfABatch) {
+TEST(SqsMessages, ten_longest_messages_are_far_below_the_limit_of_a_batch) {
     const QueueMessage longest{WorkId(std::string(80, 'w')), OrderId(std::string(64, 'o')), 4'294'967'295U,
                                *parse_traceparent("00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01")};
     const std::vector<QueueMessage> batch(sqs_batch_max, longest);
     EXPECT_LT(send_request("http://q", batch, true).size(), 256U << 10);
 }
 
-TEST(SqsMessages, TimesAreRoundedUpToSecondsAndBounded) {
+TEST(SqsMessages, times_are_rounded_up_to_seconds_and_bounded) {
     EXPECT_EQ(receive_request("q", 99, Milliseconds{4'001}, Milliseconds{15'000}),
               R"({"QueueUrl":"q","MaxNumberOfMessages":10,"WaitTimeSeconds":5,"VisibilityTimeout":15})");
     EXPECT_EQ(receive_request("q", 1, Milliseconds{60'000}, Milliseconds{90'000'000}),
@@ -73,7 +73,7 @@ TEST(SqsMessages, TimesAreRoundedUpToSecondsAndBounded) {
               R"({"QueueUrl":"q","Entries":[{"Id":"0","ReceiptHandle":"r","VisibilityTimeout":0}]})");
 }
 
-TEST(SqsMessages, EachEntryOfABatchHasItsOwnOutcome) {
+TEST(SqsMessages, each_entry_of_a_batch_has_its_own_outcome) {
     const auto outcomes = read_batch(
         R"({"Successful":[{"Id":"2"},{"Id":"9"},{"Id":"x"}],)"
         R"("Failed":[{"Id":"0","SenderFault":true,"Code":"Bad"},{"Id":"1","SenderFault":false,"Code":"Busy"}]})",
@@ -86,14 +86,14 @@ TEST(SqsMessages, EachEntryOfABatchHasItsOwnOutcome) {
     EXPECT_FALSE((*outcomes)[3].done) << "what is not mentioned was not done";
 }
 
-TEST(SqsMessages, WhatIsNotJsonIsNoAnswer) {
+TEST(SqsMessages, what_is_not_json_is_no_answer) {
     EXPECT_FALSE(read_batch("<html>", 1));
     EXPECT_FALSE(read_messages("<html>"));
     EXPECT_FALSE(read_messages(R"({"Messages":[{"Body":"without a receipt"}]})"));
     EXPECT_FALSE(read_attributes("{}"));
 }
 
-TEST(SqsMessages, AttributesTellWhatTheDoctorCompares) {
+TEST(SqsMessages, attributes_tell_what_the_doctor_compares) {
     const auto report = read_attributes(
         R"({"Attributes":{"VisibilityTimeout":"30","FifoQueue":"true","ApproximateNumberOfMessages":"4",)"
         R"("ApproximateNumberOfMessagesNotVisible":"5","RedrivePolicy":"{\"deadLetterTargetArn\":\"a\",\"maxReceiveCount\":8}"}})");
@@ -106,7 +106,7 @@ TEST(SqsMessages, AttributesTellWhatTheDoctorCompares) {
     EXPECT_FALSE(read_attributes(R"({"Attributes":{"VisibilityTimeout":"30"}})")->receive_count_max);
 }
 
-TEST(AwsErrors, TheCodeIsFoundWhereEachServicePutsIt) {
+TEST(AwsErrors, the_code_is_found_where_each_service_puts_it) {
     EXPECT_EQ(error_code_of(answer(400, R"({"__type":"com.amazonaws.sqs#QueueDoesNotExist"})")), "QueueDoesNotExist");
     EXPECT_EQ(error_code_of(answer(400, "{}", {{"x-amzn-errortype", "MessageRejected:http://x/"}})), "MessageRejected");
     EXPECT_EQ(error_code_of(answer(400, "<Error><Code>InvalidIdentityToken</Code>")), "InvalidIdentityToken");
@@ -114,7 +114,7 @@ TEST(AwsErrors, TheCodeIsFoundWhereEachServicePutsIt) {
     EXPECT_EQ(error_code_of(answer(400, R"({"__type":"\nspoofed=1"})")), "HTTP 400") << "it goes into logs";
 }
 
-TEST(AwsErrors, EachKindIsToldFromTheOthers) {
+TEST(AwsErrors, each_kind_is_told_from_the_others) {
     struct Row {
         long status;
         std::string code;
@@ -139,7 +139,7 @@ TEST(AwsErrors, EachKindIsToldFromTheOthers) {
     for (const Row& row : table) EXPECT_EQ(classify(row.status, row.code), row.kind) << row.status << " " << row.code;
 }
 
-TEST(AwsErrors, TheRegionIsReadFromTheHostOfAQueue) {
+TEST(AwsErrors, the_region_is_read_from_the_host_of_a_queue) {
     EXPECT_EQ(region_of_host("sqs.eu-central-1.amazonaws.com"), "eu-central-1");
     EXPECT_EQ(region_of_host("sqs-fips.us-east-2.amazonaws.com"), "us-east-2");
     EXPECT_EQ(region_of_host("eu-west-1.queue.amazonaws.com"), "eu-west-1");
@@ -150,7 +150,7 @@ TEST(AwsErrors, TheRegionIsReadFromTheHostOfAQueue) {
     EXPECT_EQ(region_of_host("sqs.evil-amazonaws.com"), "");
 }
 
-TEST(AwsErrors, TimesOfCredentialsAreRead) {
+TEST(AwsErrors, times_of_credentials_are_read) {
     EXPECT_EQ(parse_time("2026-01-31T09:30:00Z"), parse_time("2026-01-31T09:30:00.250Z"));
     EXPECT_EQ(format_rfc3339(parse_time("2026-01-31T09:30:00Z").value()), "2026-01-31T09:30:00.000Z");
     for (const std::string text :
@@ -161,7 +161,7 @@ TEST(AwsErrors, TimesOfCredentialsAreRead) {
     EXPECT_FALSE(parse_http_date("yesterday or so"));
 }
 
-TEST(AwsEndpoints, OnlyPlainAddressesAreTaken) {
+TEST(AwsEndpoints, only_plain_addresses_are_taken) {
     EXPECT_EQ(parse_endpoint("https://sqs.x.amazonaws.com/1/q")->authority, "sqs.x.amazonaws.com");
     EXPECT_EQ(parse_endpoint("http://127.0.0.1:4566")->host(), "127.0.0.1");
     EXPECT_EQ(parse_endpoint("http://[::1]:4566/")->host(), "[::1]");
@@ -173,7 +173,7 @@ TEST(AwsEndpoints, OnlyPlainAddressesAreTaken) {
 
 Mail mail(const std::string& to) { return {"o-1-Processed", "shop@example.com", to, "Subject: x\r\n\r\nbody\r\n", {}}; }
 
-TEST(SesMessages, OnlyOnePlainAddressIsMailed) {
+TEST(SesMessages, only_one_plain_address_is_mailed) {
     EXPECT_EQ(reason_against(mail("ada@example.com"), 100), "");
     EXPECT_EQ(reason_against(mail("Ada+x@example.com"), 100), "");
     for (const std::string to : {"", "ada", "ada@", "a@b.example, c@d.example", "a@b.example\r\nBcc: c@d.example",
@@ -186,14 +186,14 @@ TEST(SesMessages, OnlyOnePlainAddressIsMailed) {
     EXPECT_NE(reason_against(mail("ada@example.com"), 5), "") << "too large";
 }
 
-TEST(SesMessages, TheMailTravelsAsItIs) {
+TEST(SesMessages, the_mail_travels_as_it_is) {
     EXPECT_EQ(mail_request(mail("ada@example.com"), ""),
               R"({"FromEmailAddress":"shop@example.com","Destination":{"ToAddresses":["ada@example.com"]},)"
               R"("Content":{"Raw":{"Data":"U3ViamVjdDogeA0KDQpib2R5DQo="}}})");
     EXPECT_TRUE(mail_request(mail("ada@example.com"), "set").ends_with(R"("ConfigurationSetName":"set"})"));
 }
 
-TEST(SesMessages, OnlyWhatIsWrongWithTheMailIsRefused) {
+TEST(SesMessages, only_what_is_wrong_with_the_mail_is_refused) {
     struct Row {
         long status;
         std::string code;

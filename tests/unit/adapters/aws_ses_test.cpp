@@ -64,7 +64,7 @@ protected:
     AwsWorld world_;
 };
 
-TEST_F(AwsSes, AMailArrivesAsItWasRendered) {
+TEST_F(AwsSes, a_mail_arrives_as_it_was_rendered) {
     const auto mailer = open(world_.ses());
     const MailResult result = deliver(*mailer, mail());
     EXPECT_EQ(result.outcome, MailOutcome::sent) << result.reason;
@@ -76,7 +76,7 @@ TEST_F(AwsSes, AMailArrivesAsItWasRendered) {
     EXPECT_EQ(world_.accepted("ses"), 1);
 }
 
-TEST_F(AwsSes, ManyMailsAreUnderWayAtOnceAndEachIsAnswered) {
+TEST_F(AwsSes, many_mails_are_under_way_at_once_and_each_is_answered) {
     Results results;
     const auto mailer = open(world_.ses());
     ASSERT_EQ(mailer->in_flight_max(), 16U);
@@ -85,7 +85,7 @@ TEST_F(AwsSes, ManyMailsAreUnderWayAtOnceAndEachIsAnswered) {
     EXPECT_EQ(world_.count("GET /mails", "\"messageId\""), 16U);
 }
 
-TEST_F(AwsSes, MoreThanMayBeUnderWayAreTurnedAway) {
+TEST_F(AwsSes, more_than_may_be_under_way_are_turned_away) {
     SesOptions options = world_.ses();
     options.in_flight_max = 2;
     world_.doubles.fault("ses", "hold", "\"times\":-1");
@@ -99,7 +99,7 @@ TEST_F(AwsSes, MoreThanMayBeUnderWayAreTurnedAway) {
     EXPECT_EQ(turned_away.wait_for(1)[0].reason, "Too many mails are under way.");
 }
 
-TEST_F(AwsSes, AnUnverifiedSenderIsRefused) {
+TEST_F(AwsSes, an_unverified_sender_is_refused) {
     world_.doubles.admin("POST /ses", R"({"identities":{"other.example":true}})");
     const MailResult result = deliver(*open(world_.ses()), mail());
     EXPECT_EQ(result.outcome, MailOutcome::refused);
@@ -107,14 +107,14 @@ TEST_F(AwsSes, AnUnverifiedSenderIsRefused) {
               world_.doubles.url("ses").substr(std::string("http://").size()) + " answered 400 MessageRejected.");
 }
 
-TEST_F(AwsSes, AnUnusableAddressIsRefusedUnasked) {
+TEST_F(AwsSes, an_unusable_address_is_refused_unasked) {
     Mail injected = mail();
     injected.to = "ada@example.com\r\nBcc: eve@example.com";
     EXPECT_EQ(deliver(*open(world_.ses()), injected).outcome, MailOutcome::refused);
     EXPECT_EQ(world_.accepted("ses"), 0);
 }
 
-TEST_F(AwsSes, TroubleOfTheServiceIsNoAnswerAndNotRepeatedHere) {
+TEST_F(AwsSes, trouble_of_the_service_is_no_answer_and_not_repeated_here) {
     int tries = 0;
     for (const std::string kind : {"throttled", "unavailable", "forbidden", "garbage", "cut_before", "cut_after"}) {
         const auto mailer = open(world_.ses());  // on a connection that it did not keep
@@ -125,7 +125,7 @@ TEST_F(AwsSes, TroubleOfTheServiceIsNoAnswerAndNotRepeatedHere) {
     EXPECT_EQ(deliver(*open(world_.ses()), mail()).outcome, MailOutcome::sent);
 }
 
-TEST_F(AwsSes, WrongKeysAreNoAnswerAndNeverLogged) {
+TEST_F(AwsSes, wrong_keys_are_no_answer_and_never_logged) {
     SesOptions options = world_.ses();
     options.credentials.secret_access_key = "another-secret";
     const MailResult result = deliver(*open(options), mail());
@@ -134,13 +134,13 @@ TEST_F(AwsSes, WrongKeysAreNoAnswerAndNeverLogged) {
     EXPECT_FALSE(world_.log.mentions("another-secret") || result.reason.contains("another-secret"));
 }
 
-TEST_F(AwsSes, AWrongClockIsRepairedWithinTheCall) {
+TEST_F(AwsSes, a_wrong_clock_is_repaired_within_the_call) {
     world_.clock.jump_wall(Milliseconds{-7'200'000});
     EXPECT_EQ(deliver(*open(world_.ses()), mail()).outcome, MailOutcome::sent);
     EXPECT_EQ(world_.seen("ses", "POST /v2/email/outbound-emails"), 2);
 }
 
-TEST_F(AwsSes, StoppingEndsWhatIsUnderWay) {
+TEST_F(AwsSes, stopping_ends_what_is_under_way) {
     world_.doubles.fault("ses", "hold", "\"times\":-1");
     SesOptions options = world_.ses();
     options.in_flight_max = 4;
@@ -155,7 +155,7 @@ TEST_F(AwsSes, StoppingEndsWhatIsUnderWay) {
     for (const MailResult& result : results.wait_for(4)) EXPECT_EQ(result.outcome, MailOutcome::no_answer);
 }
 
-TEST_F(AwsSes, MailsAreSpacedByTheSendRate) {
+TEST_F(AwsSes, mails_are_spaced_by_the_send_rate) {
     SesOptions options = world_.ses();
     options.in_flight_max = 1;
     options.rate_per_second = 4;
@@ -165,7 +165,7 @@ TEST_F(AwsSes, MailsAreSpacedByTheSendRate) {
     EXPECT_GE(world_.clock.steady_now() - began, Milliseconds{1'000});
 }
 
-TEST_F(AwsSes, AMailThatWouldWaitTooLongForItsTurnGoesBack) {
+TEST_F(AwsSes, a_mail_that_would_wait_too_long_for_its_turn_goes_back) {
     SesOptions options = world_.ses();
     options.rate_per_second = 0.1;
     options.rate_wait_max = Milliseconds{5'000};
@@ -176,7 +176,7 @@ TEST_F(AwsSes, AMailThatWouldWaitTooLongForItsTurnGoesBack) {
     EXPECT_EQ(result.reason, "The send rate limit is reached.");
 }
 
-TEST(SendRate, GivesEvenPlacesAndTakesNoneThatIsTooFar) {
+TEST(SendRate, gives_even_places_and_takes_none_that_is_too_far) {
     testing::FakeClock clock;
     SendRate rate(2, clock);
     EXPECT_EQ(rate.take(Milliseconds{1'000}), Milliseconds{0});
@@ -190,13 +190,13 @@ TEST(SendRate, GivesEvenPlacesAndTakesNoneThatIsTooFar) {
     EXPECT_EQ(rate.take(Milliseconds{0}), std::nullopt);
 }
 
-TEST(SendRate, ZeroIsNoLimit) {
+TEST(SendRate, zero_is_no_limit) {
     testing::FakeClock clock;
     SendRate rate(0, clock);
     for (int i = 0; i < 100; ++i) EXPECT_EQ(rate.take(Milliseconds{0}), Milliseconds{0});
 }
 
-TEST_F(AwsSes, TheDoctorSeesAccountAndSender) {
+TEST_F(AwsSes, the_doctor_sees_account_and_sender) {
     const auto check = [&] { return check_mail(world_.ses(), "shop@example.com", world_.clock, world_.log); };
     const Result<MailReport> healthy = check();
     ASSERT_TRUE(healthy) << healthy.error().detail;
@@ -219,7 +219,7 @@ TEST_F(AwsSes, TheDoctorSeesAccountAndSender) {
     EXPECT_FALSE(check()->sender_known);
 }
 
-TEST_F(AwsSes, TheDoctorTellsMissingRightsFromAnOutage) {
+TEST_F(AwsSes, the_doctor_tells_missing_rights_from_an_outage) {
     const auto code = [&] {
         return check_mail(world_.ses(), "shop@example.com", world_.clock, world_.log).error().code;
     };
@@ -229,7 +229,7 @@ TEST_F(AwsSes, TheDoctorTellsMissingRightsFromAnOutage) {
     EXPECT_EQ(code(), ErrorCode::unavailable);
 }
 
-TEST_F(AwsSes, OptionsThatCannotWorkAreRefusedAtOnce) {
+TEST_F(AwsSes, options_that_cannot_work_are_refused_at_once) {
     const auto refused = [&](void (*spoil)(SesOptions&)) {
         SesOptions options = world_.ses();
         spoil(options);

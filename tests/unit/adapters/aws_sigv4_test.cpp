@@ -32,7 +32,7 @@ std::string signature_of(const Headers& added) {
     return authorization.substr(authorization.find("Signature=") + 10);
 }
 
-TEST(Sigv4, SignsEveryVectorOfTheOfficialSuite) {
+TEST(Sigv4, signs_every_vector_of_the_official_suite) {
     const std::vector<SigningVector> vectors = testing::signing_vectors();
     ASSERT_EQ(vectors.size(), 38U);
     Signer signer("us-east-1", "service");
@@ -43,7 +43,7 @@ TEST(Sigv4, SignsEveryVectorOfTheOfficialSuite) {
     }
 }
 
-TEST(Sigv4, NamesScopeAndSignedHeaders) {
+TEST(Sigv4, names_scope_and_signed_headers) {
     Signer signer("eu-central-1", "sqs");
     const SignableRequest request{"POST", "/", "", {{"Host", "h"}, {"Content-Type", "text/plain"}}, "x"};
     const Headers added = signer.sign(request, {"AKID", "secret", "token"}, suite_time);
@@ -54,13 +54,13 @@ TEST(Sigv4, NamesScopeAndSignedHeaders) {
                                  "SignedHeaders=content-type;host;x-amz-date;x-amz-security-token, Signature="));
 }
 
-TEST(Sigv4, EncodesThePathOnceMoreThanOnTheWire) {
+TEST(Sigv4, encodes_the_path_once_more_than_on_the_wire) {
     const SignableRequest request{"GET", "/v2/email/identities/a%40b.example", "", {{"host", "h"}}, ""};
     EXPECT_TRUE(
         canonical_request(request, PathForm::normalized).starts_with("GET\n/v2/email/identities/a%2540b.example\n"));
 }
 
-TEST(Sigv4, KeepsNoKeyOfAnotherDayOrSecret) {
+TEST(Sigv4, keeps_no_key_of_another_day_or_secret) {
     const SignableRequest request{"GET", "/", "", {{"host", "h"}}, ""};
     const TimePoint next_day = suite_time + std::chrono::hours(24);
     Signer used("us-east-1", "service");

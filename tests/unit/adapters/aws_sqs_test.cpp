@@ -44,7 +44,7 @@ protected:
     const std::string authority_ = world_.doubles.url("sqs").substr(std::string("http://").size());
 };
 
-TEST_F(AwsSqs, EveryKindOfRequestIsSignedAsTwoSignersWould) {
+TEST_F(AwsSqs, every_kind_of_request_is_signed_as_two_signers_would) {
     const SqsOptions options = world_.sqs();
     const auto queue = open(options);
     EXPECT_EQ(sent(*queue, 3), 3U);
@@ -55,13 +55,13 @@ TEST_F(AwsSqs, EveryKindOfRequestIsSignedAsTwoSignersWould) {
     EXPECT_EQ(world_.accepted("sqs"), 5);
 }
 
-TEST_F(AwsSqs, ManyMessagesGoInTens) {
+TEST_F(AwsSqs, many_messages_go_in_tens) {
     const auto queue = open(world_.sqs());
     EXPECT_EQ(sent(*queue, 95), 95U);
     EXPECT_EQ(world_.seen("sqs", "SendMessageBatch"), 10);
 }
 
-TEST_F(AwsSqs, ConnectionsAreKept) {
+TEST_F(AwsSqs, connections_are_kept) {
     SqsOptions options = world_.sqs();
     options.parallel_max = 1;
     const auto queue = open(options);
@@ -69,7 +69,7 @@ TEST_F(AwsSqs, ConnectionsAreKept) {
     EXPECT_EQ(world_.count("GET /state", "\"connections\":1,"), 1U);
 }
 
-TEST_F(AwsSqs, WrongKeysAreSaidToBeWrong) {
+TEST_F(AwsSqs, wrong_keys_are_said_to_be_wrong) {
     SqsOptions options = world_.sqs();
     options.credentials.secret_access_key = "another-secret";
     const auto queue = open(options);
@@ -82,7 +82,7 @@ TEST_F(AwsSqs, WrongKeysAreSaidToBeWrong) {
     EXPECT_FALSE(world_.log.mentions("another-secret"));
 }
 
-TEST_F(AwsSqs, TheQueueUrlsHostIsNotAskedBesideAnEndpoint) {
+TEST_F(AwsSqs, the_queue_urls_host_is_not_asked_beside_an_endpoint) {
     const testing::HttpPeer elsewhere([](const std::string&) { return testing::HttpPeer::reply(200, "{}"); });
     SqsOptions options = world_.sqs();
     options.queue_url = elsewhere.url("/000000000000/work");
@@ -92,7 +92,7 @@ TEST_F(AwsSqs, TheQueueUrlsHostIsNotAskedBesideAnEndpoint) {
     EXPECT_EQ(world_.accepted("sqs"), 1);
 }
 
-TEST_F(AwsSqs, WithoutAnEndpointTheQueueUrlsHostIsAsked) {
+TEST_F(AwsSqs, without_an_endpoint_the_queue_urls_host_is_asked) {
     const testing::HttpPeer queue_host(
         [](const std::string&) { return testing::HttpPeer::reply(200, R"({"Messages":[]})"); });
     SqsOptions options = world_.sqs();
@@ -103,7 +103,7 @@ TEST_F(AwsSqs, WithoutAnEndpointTheQueueUrlsHostIsAsked) {
     EXPECT_TRUE(queue_host.requests()[0].starts_with("POST / HTTP/1.1\r\n"));
 }
 
-TEST_F(AwsSqs, ARedirectIsNotFollowed) {
+TEST_F(AwsSqs, a_redirect_is_not_followed) {
     const testing::HttpPeer target([](const std::string&) { return testing::HttpPeer::reply(200, "{}"); });
     const testing::HttpPeer redirecting(
         [&](const std::string&) { return testing::HttpPeer::reply(307, "", "Location: " + target.url("/") + "\r\n"); });
@@ -114,7 +114,7 @@ TEST_F(AwsSqs, ARedirectIsNotFollowed) {
 }
 
 // Any server with a certificate will do: what fails tells how far the handshake came.
-TEST(AwsTls, CertificateAndHostAreChecked) {
+TEST(AwsTls, certificate_and_host_are_checked) {
     testing::FakeClock clock;
     testing::RecordingLog log;
     const auto problem = [&](const testing::RedisServer& server, const std::string& ca_file) {
@@ -135,7 +135,7 @@ TEST(AwsTls, CertificateAndHostAreChecked) {
 
 // ---- faults
 
-TEST_F(AwsSqs, ThrottlingAndOutagesAreOutwaited) {
+TEST_F(AwsSqs, throttling_and_outages_are_outwaited) {
     for (const std::string kind : {"throttled", "too_many", "unavailable", "cut_before", "cut_after"}) {
         const auto queue = open(world_.sqs());
         world_.doubles.fault("sqs", kind, "\"times\":2");
@@ -146,7 +146,7 @@ TEST_F(AwsSqs, ThrottlingAndOutagesAreOutwaited) {
     EXPECT_EQ(world_.log.count("sqs-away"), 0U);
 }
 
-TEST_F(AwsSqs, RepeatsAreBounded) {
+TEST_F(AwsSqs, repeats_are_bounded) {
     const auto queue = open(world_.sqs());
     world_.doubles.fault("sqs", "unavailable", "\"times\":-1");
     const auto results = queue->send(messages(1));
@@ -160,7 +160,7 @@ TEST_F(AwsSqs, RepeatsAreBounded) {
     EXPECT_EQ(world_.log.count("sqs-back"), 1U);
 }
 
-TEST_F(AwsSqs, AnOutageIsNotAskedForEveryBatch) {
+TEST_F(AwsSqs, an_outage_is_not_asked_for_every_batch) {
     SqsOptions options = world_.sqs();
     options.parallel_max = 2;
     options.call.attempts_max = 1;
@@ -170,7 +170,7 @@ TEST_F(AwsSqs, AnOutageIsNotAskedForEveryBatch) {
     EXPECT_LE(world_.seen("sqs", "SendMessageBatch"), 4);
 }
 
-TEST_F(AwsSqs, ARefusedPartOfABatchIsToldOnlyForThatPart) {
+TEST_F(AwsSqs, a_refused_part_of_a_batch_is_told_only_for_that_part) {
     const auto queue = open(world_.sqs());
     world_.doubles.fault("sqs", "partial", "\"entries\":2,\"action\":\"SendMessageBatch\"");
     const auto results = queue->send(messages(5));
@@ -180,7 +180,7 @@ TEST_F(AwsSqs, ARefusedPartOfABatchIsToldOnlyForThatPart) {
     EXPECT_EQ(queue->receive(10, Milliseconds{0}).value().size(), 3U);
 }
 
-TEST_F(AwsSqs, APartThatCouldNotBeChangedIsTold) {
+TEST_F(AwsSqs, a_part_that_could_not_be_changed_is_told) {
     const auto queue = open(world_.sqs());
     EXPECT_EQ(sent(*queue, 2), 2U);
     const auto received = queue->receive(10, Milliseconds{0}).value();
@@ -192,7 +192,7 @@ TEST_F(AwsSqs, APartThatCouldNotBeChangedIsTold) {
     EXPECT_TRUE(queue->ack(received)) << "again, with what had gone already";
 }
 
-TEST_F(AwsSqs, AReceiptThatNoLongerCountsIsNoError) {
+TEST_F(AwsSqs, a_receipt_that_no_longer_counts_is_no_error) {
     const auto queue = open(world_.sqs());
     EXPECT_EQ(sent(*queue, 2), 2U);
     const auto received = queue->receive(10, Milliseconds{0}).value();
@@ -201,7 +201,7 @@ TEST_F(AwsSqs, AReceiptThatNoLongerCountsIsNoError) {
     EXPECT_EQ(world_.log.count("sqs-refused"), 1U);
 }
 
-TEST_F(AwsSqs, NonsenseIsNoAnswer) {
+TEST_F(AwsSqs, nonsense_is_no_answer) {
     const auto queue = open(world_.sqs());
     world_.doubles.fault("sqs", "garbage", "\"times\":-1");
     EXPECT_EQ(sent(*queue, 2), 0U);
@@ -209,7 +209,7 @@ TEST_F(AwsSqs, NonsenseIsNoAnswer) {
     EXPECT_FALSE(queue->ack(std::vector<ReceivedMessage>{{WorkId("w"), "r"}}));
 }
 
-TEST_F(AwsSqs, AFrozenServiceCostsNoMoreThanItsDeadline) {
+TEST_F(AwsSqs, a_frozen_service_costs_no_more_than_its_deadline) {
     SqsOptions options = world_.sqs();
     options.call.timeout = Milliseconds{1'000};
     options.call.attempts_max = 2;
@@ -220,7 +220,7 @@ TEST_F(AwsSqs, AFrozenServiceCostsNoMoreThanItsDeadline) {
     EXPECT_FALSE(queue->receive(1, Milliseconds{0}));
 }
 
-TEST_F(AwsSqs, OnlyALostAnswerLeavesTheOutcomeOpen) {
+TEST_F(AwsSqs, only_a_lost_answer_leaves_the_outcome_open) {
     SqsOptions options = world_.sqs();
     const auto code = [&] { return open(options)->send(messages(1))[0].error().code; };
     world_.doubles.fault("sqs", "unavailable", "\"times\":-1");
@@ -233,7 +233,7 @@ TEST_F(AwsSqs, OnlyALostAnswerLeavesTheOutcomeOpen) {
     EXPECT_EQ(code(), ErrorCode::unavailable) << "nobody was there";
 }
 
-TEST_F(AwsSqs, AFlappingServiceIsToldOnceAMinute) {
+TEST_F(AwsSqs, a_flapping_service_is_told_once_a_minute) {
     SqsOptions options = world_.sqs();
     options.call.attempts_max = 1;
     const auto queue = open(options);
@@ -246,7 +246,7 @@ TEST_F(AwsSqs, AFlappingServiceIsToldOnceAMinute) {
     EXPECT_EQ(world_.log.count("sqs-back"), 1U);
 }
 
-TEST_F(AwsSqs, AnAnswerBeyondTheLimitIsNoAnswer) {
+TEST_F(AwsSqs, an_answer_beyond_the_limit_is_no_answer) {
     SqsOptions options = world_.sqs();
     options.call.response_bytes_max = 10;
     const auto queue = open(options);
@@ -255,7 +255,7 @@ TEST_F(AwsSqs, AnAnswerBeyondTheLimitIsNoAnswer) {
 
 // ---- time
 
-TEST_F(AwsSqs, AClockThatIsWrongIsRepairedOnce) {
+TEST_F(AwsSqs, a_clock_that_is_wrong_is_repaired_once) {
     for (const Milliseconds off : {Milliseconds{-7'200'000}, Milliseconds{86'400'000}}) {
         AwsWorld world({"sqs"});
         world.clock.jump_wall(off);
@@ -267,7 +267,7 @@ TEST_F(AwsSqs, AClockThatIsWrongIsRepairedOnce) {
     }
 }
 
-TEST_F(AwsSqs, AnExpiredRequestIsRepeatedOnceWithTheServicesTime) {
+TEST_F(AwsSqs, an_expired_request_is_repeated_once_with_the_services_time) {
     const auto queue = open(world_.sqs());
     world_.doubles.admin("POST /clock", R"({"offset_ms":3600000})");
     world_.doubles.fault("sqs", "expired");
@@ -279,7 +279,7 @@ TEST_F(AwsSqs, AnExpiredRequestIsRepeatedOnceWithTheServicesTime) {
 
 // ---- credentials
 
-TEST_F(AwsSqs, AContainersRoleSignsWithItsTokenAndIsRenewed) {
+TEST_F(AwsSqs, a_containers_role_signs_with_its_token_and_is_renewed) {
     SqsOptions options = world_.sqs();
     options.credentials = {};
     options.credentials.container_full_uri = world_.doubles.url("roles") + "/v2/credentials/task";
@@ -294,7 +294,7 @@ TEST_F(AwsSqs, AContainersRoleSignsWithItsTokenAndIsRenewed) {
     EXPECT_EQ(world_.issued(), 2);
 }
 
-TEST_F(AwsSqs, AWebIdentitySignsWithItsToken) {
+TEST_F(AwsSqs, a_web_identity_signs_with_its_token) {
     const testing::TemporaryDirectory directory;
     const std::string file = (directory.path() / "token").string();
     std::ofstream(file) << "web-identity-token";
@@ -306,7 +306,7 @@ TEST_F(AwsSqs, AWebIdentitySignsWithItsToken) {
     EXPECT_EQ(sent(*open(options), 1), 1U);
 }
 
-TEST_F(AwsSqs, CredentialsThatEndedEarlyAreReplacedWithinTheCall) {
+TEST_F(AwsSqs, credentials_that_ended_early_are_replaced_within_the_call) {
     SqsOptions options = world_.sqs();
     options.credentials = {};
     options.credentials.container_full_uri = world_.doubles.url("roles") + "/";
@@ -319,7 +319,7 @@ TEST_F(AwsSqs, CredentialsThatEndedEarlyAreReplacedWithinTheCall) {
     EXPECT_EQ(world_.issued(), 2);
 }
 
-TEST_F(AwsSqs, WithoutCredentialsNothingIsAsked) {
+TEST_F(AwsSqs, without_credentials_nothing_is_asked) {
     SqsOptions options = world_.sqs();
     options.credentials = {};
     options.credentials.container_full_uri = world_.doubles.url("roles") + "/";
@@ -330,7 +330,7 @@ TEST_F(AwsSqs, WithoutCredentialsNothingIsAsked) {
 
 // ---- messages of others
 
-TEST_F(AwsSqs, WhatNobodyCanReadIsDeletedAndReported) {
+TEST_F(AwsSqs, what_nobody_can_read_is_deleted_and_reported) {
     const SqsOptions options = world_.sqs();
     const auto queue = open(options);
     put(options, "no json at all");
@@ -345,7 +345,7 @@ TEST_F(AwsSqs, WhatNobodyCanReadIsDeletedAndReported) {
     EXPECT_FALSE(world_.log.mentions("no json at all"));
 }
 
-TEST_F(AwsSqs, WhatIsSomebodyElsesIsLeft) {
+TEST_F(AwsSqs, what_is_somebody_elses_is_left) {
     const SqsOptions options = world_.sqs();
     const auto queue = open(options);
     put(options, R"({\"orderId\":\"1\",\"userId\":\"2\"})");
@@ -358,7 +358,7 @@ TEST_F(AwsSqs, WhatIsSomebodyElsesIsLeft) {
 
 // ---- the doctor and the options
 
-TEST_F(AwsSqs, TheDoctorSeesTheQueuesAttributes) {
+TEST_F(AwsSqs, the_doctor_sees_the_queues_attributes) {
     const std::string dead = world_.doubles.make_queue("sqs", "dead.fifo");
     const std::string redrive = R"({\"deadLetterTargetArn\":\"arn:aws:sqs:us-east-1:000000000000:dead.fifo\",)"
                                 R"(\"maxReceiveCount\":8})";
@@ -373,7 +373,7 @@ TEST_F(AwsSqs, TheDoctorSeesTheQueuesAttributes) {
     EXPECT_EQ(report->waiting, 2);
 }
 
-TEST_F(AwsSqs, TheDoctorTellsAMissingQueueFromAnOutage) {
+TEST_F(AwsSqs, the_doctor_tells_a_missing_queue_from_an_outage) {
     SqsOptions options = world_.sqs();
     options.queue_url += "-gone";
     EXPECT_EQ(check_queue(options, world_.clock, world_.log).error().code, ErrorCode::not_found);
@@ -381,7 +381,7 @@ TEST_F(AwsSqs, TheDoctorTellsAMissingQueueFromAnOutage) {
     EXPECT_EQ(check_queue(options, world_.clock, world_.log).error().code, ErrorCode::unavailable);
 }
 
-TEST_F(AwsSqs, OptionsThatCannotWorkAreRefusedAtOnce) {
+TEST_F(AwsSqs, options_that_cannot_work_are_refused_at_once) {
     const auto refused = [&](void (*spoil)(SqsOptions&)) {
         SqsOptions options = world_.sqs();
         spoil(options);

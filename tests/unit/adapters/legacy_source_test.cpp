@@ -37,7 +37,7 @@ protected:
     Driver driver{server.uri()};
 };
 
-TEST_F(LegacySourceTest, ReadsEveryDocumentOnceByIdOverManyBatches) {
+TEST_F(LegacySourceTest, reads_every_document_once_by_id_over_many_batches) {
     std::vector<Object> documents;
     for (std::int32_t i = 0; i < 50; ++i) documents.push_back(Object{{"_id", (i * 37) % 50}, {"n", i}});
     ASSERT_TRUE(is_ok(driver.run(insert_of("users", std::move(documents)))));
@@ -54,7 +54,7 @@ TEST_F(LegacySourceTest, ReadsEveryDocumentOnceByIdOverManyBatches) {
     EXPECT_TRUE(source->read("nothing", [](const LegacyDocument&) -> Result<void> { return {}; }));
 }
 
-TEST_F(LegacySourceTest, ShowsValuesAsTheyAre) {
+TEST_F(LegacySourceTest, shows_values_as_they_are) {
     ASSERT_TRUE(is_ok(
         driver.run(insert_of("users", {Object{{"_id", ObjectId{"0123456789ab"}},
                                               {"text", "a"},
@@ -77,7 +77,7 @@ TEST_F(LegacySourceTest, ShowsValuesAsTheyAre) {
     }));
 }
 
-TEST_F(LegacySourceTest, EndsWithTheErrorOfItsVisitor) {
+TEST_F(LegacySourceTest, ends_with_the_error_of_its_visitor) {
     ASSERT_TRUE(is_ok(driver.run(insert_of("users", {Object{{"_id", 1}}, Object{{"_id", 2}}}))));
     int visits = 0;
     const Result<void> read = open()->read("users", [&](const LegacyDocument&) -> Result<void> {
@@ -88,7 +88,7 @@ TEST_F(LegacySourceTest, EndsWithTheErrorOfItsVisitor) {
     EXPECT_EQ(visits, 1);
 }
 
-TEST(LegacySourceOpening, ErrorsSayWhatToDoAndShowNoPassword) {
+TEST(LegacySourceOpening, errors_say_what_to_do_and_show_no_password) {
     for (const char* bad : {"", "nonsense:secret", "mongodb://ada:secret@host:99999/shop"}) {
         const auto source = open_legacy_source({.uri = bad});
         ASSERT_FALSE(source) << bad;
@@ -99,7 +99,7 @@ TEST(LegacySourceOpening, ErrorsSayWhatToDoAndShowNoPassword) {
     EXPECT_FALSE(nameless.error().detail.contains("secret"));
 }
 
-TEST(LegacySourceOpening, AServerThatDoesNotAnswerIsNamed) {
+TEST(LegacySourceOpening, a_server_that_does_not_answer_is_named) {
     const auto source = open_legacy_source(
         {.uri = "mongodb://ada:secret@127.0.0.1:1/shop", .server_selection_timeout = Milliseconds{200}});
     const auto names = source.value()->list_collections();
@@ -107,7 +107,7 @@ TEST(LegacySourceOpening, AServerThatDoesNotAnswerIsNamed) {
     EXPECT_FALSE(names.error().detail.contains("secret"));
 }
 
-TEST(LegacySourceOpening, KnowsWhenItIsTheSameDatabase) {
+TEST(LegacySourceOpening, knows_when_it_is_the_same_database) {
     EXPECT_TRUE(is_same_database("mongodb://a:1,b:2/shop", "mongodb://u:p@b:2/", "shop"));
     EXPECT_FALSE(is_same_database("mongodb://a:1/shop", "mongodb://a:1/", "waybill"));
     EXPECT_FALSE(is_same_database("mongodb://a:1/shop", "mongodb://b:1/", "shop"));

@@ -15,7 +15,7 @@ using ::testing::HasSubstr;
 using waybill::testing::DiskStep;
 using waybill::testing::FaultyDisk;
 
-TEST_F(SqliteBackup, HoldsOrdersThatOnlyTheJournalHas) {
+TEST_F(SqliteBackup, holds_orders_that_only_the_journal_has) {
     StorePtr store = open();
     stock_up(*store);
     ASSERT_TRUE(place(*store, "in-tables"));
@@ -45,7 +45,7 @@ TEST_F(SqliteBackup, HoldsOrdersThatOnlyTheJournalHas) {
     EXPECT_TRUE(place(*copy, "in-journal-1")->replayed);
 }
 
-TEST_F(SqliteBackup, TakenWhileOrdersArePlacedHoldsAllThatWereAnswered) {
+TEST_F(SqliteBackup, taken_while_orders_are_placed_holds_all_that_were_answered) {
     StorePtr store = open();
     stock_up(*store);
     std::atomic<int> answered{0};
@@ -70,7 +70,7 @@ TEST_F(SqliteBackup, TakenWhileOrdersArePlacedHoldsAllThatWereAnswered) {
     stop = true;
 }
 
-TEST_F(SqliteBackup, IsAFileOfItsOwnThatOnlyItsOwnerReads) {
+TEST_F(SqliteBackup, is_a_file_of_its_own_that_only_its_owner_reads) {
     { stock_up(*open()); }
     write_bytes(data_dir() / "secret", "the secret\n");
     must_take();
@@ -81,7 +81,7 @@ TEST_F(SqliteBackup, IsAFileOfItsOwnThatOnlyItsOwnerReads) {
     }
 }
 
-TEST_F(SqliteBackup, BringsTheSecretAlongAndLeavesNoTraceOfItInTheDatabase) {
+TEST_F(SqliteBackup, brings_the_secret_along_and_leaves_no_trace_of_it_in_the_database) {
     { stock_up(*open()); }
     write_bytes(data_dir() / "secret", "a-secret-of-32-characters-at-least\n");
     must_take();
@@ -93,7 +93,7 @@ TEST_F(SqliteBackup, BringsTheSecretAlongAndLeavesNoTraceOfItInTheDatabase) {
     EXPECT_FALSE(bytes_of(other / "waybill.db").contains("a-secret-of-32"));
 }
 
-TEST_F(SqliteBackup, ReplacesAFileOnlyWhenToldTo) {
+TEST_F(SqliteBackup, replaces_a_file_only_when_told_to) {
     { stock_up(*open()); }
     write_bytes(file(), "precious");
     const Result<BackupReport> refused = take();
@@ -104,7 +104,7 @@ TEST_F(SqliteBackup, ReplacesAFileOnlyWhenToldTo) {
     EXPECT_TRUE(check_seal(file()));
 }
 
-TEST_F(SqliteBackup, AFullDiskLeavesNoFile) {
+TEST_F(SqliteBackup, a_full_disk_leaves_no_file) {
     FaultyDisk disk;
     StorePtr store = open();
     stock_up(*store);
@@ -121,7 +121,7 @@ TEST_F(SqliteBackup, AFullDiskLeavesNoFile) {
     store.reset();
 }
 
-TEST_F(SqliteBackup, NamesTheFileThatFailed) {
+TEST_F(SqliteBackup, names_the_file_that_failed) {
     { stock_up(*open()); }
     FaultyDisk disk;
     const std::string shop = (data_dir() / "waybill.db").string();
@@ -154,7 +154,7 @@ TEST_F(SqliteBackup, NamesTheFileThatFailed) {
     }
 }
 
-TEST_F(SqliteBackup, OfADamagedShopNamesTheShop) {
+TEST_F(SqliteBackup, of_a_damaged_shop_names_the_shop) {
     { stock_up(*open()); }
     std::string bytes = bytes_of(data_dir() / "waybill.db");
     std::fill(bytes.begin(), bytes.begin() + 4'000, 'x');
@@ -164,7 +164,7 @@ TEST_F(SqliteBackup, OfADamagedShopNamesTheShop) {
     EXPECT_THAT(report.error().detail, AllOf(HasSubstr((data_dir() / "waybill.db").string()), HasSubstr("damaged")));
 }
 
-TEST_F(SqliteBackup, IsNotTakenBesideARestore) {
+TEST_F(SqliteBackup, is_not_taken_beside_a_restore) {
     { stock_up(*open()); }
     const ForeignLock held(data_dir(), ::getppid(), "restore");
     const Result<BackupReport> report = take();
@@ -172,7 +172,7 @@ TEST_F(SqliteBackup, IsNotTakenBesideARestore) {
     EXPECT_THAT(report.error().detail, HasSubstr("A restore (process " + std::to_string(::getppid()) + ") "));
 }
 
-TEST_F(SqliteBackup, WhereThereIsNoShopNothingIsWritten) {
+TEST_F(SqliteBackup, where_there_is_no_shop_nothing_is_written) {
     EXPECT_FALSE(take());
     fs::create_directory(data_dir());
     write_bytes(data_dir() / "waybill.db", "");
@@ -180,7 +180,7 @@ TEST_F(SqliteBackup, WhereThereIsNoShopNothingIsWritten) {
     EXPECT_FALSE(fs::exists(file()));
 }
 
-TEST_F(SqliteBackup, AnythingThatWasChangedOrCutIsRefusedBeforeAnythingIsTouched) {
+TEST_F(SqliteBackup, anything_that_was_changed_or_cut_is_refused_before_anything_is_touched) {
     { stock_up(*open()); }
     must_take();
     const std::string good = bytes_of(file());
@@ -203,7 +203,7 @@ TEST_F(SqliteBackup, AnythingThatWasChangedOrCutIsRefusedBeforeAnythingIsTouched
     EXPECT_TRUE(put(other));
 }
 
-TEST_F(SqliteBackup, OfANewerSchemaIsRefused) {
+TEST_F(SqliteBackup, of_a_newer_schema_is_refused) {
     { stock_up(*open()); }
     must_take();
     change_backup("PRAGMA user_version=99");
@@ -213,7 +213,7 @@ TEST_F(SqliteBackup, OfANewerSchemaIsRefused) {
     EXPECT_FALSE(fs::exists(directory_.path() / "other" / "waybill.db.restoring"));
 }
 
-TEST_F(SqliteBackup, OfAnOlderSchemaBecomesThePresentOne) {
+TEST_F(SqliteBackup, of_an_older_schema_becomes_the_present_one) {
     {
         const StorePtr store = open();
         stock_up(*store);
@@ -231,7 +231,7 @@ TEST_F(SqliteBackup, OfAnOlderSchemaBecomesThePresentOne) {
 }
 
 // As when a new program backs up what an older one left behind.
-TEST_F(SqliteBackup, OfAShopOfAnOlderSchemaHoldsItsJournalToo) {
+TEST_F(SqliteBackup, of_a_shop_of_an_older_schema_holds_its_journal_too) {
     fs::path died;
     {
         const StorePtr store = open();
@@ -253,14 +253,14 @@ TEST_F(SqliteBackup, OfAShopOfAnOlderSchemaHoldsItsJournalToo) {
     EXPECT_EQ(orders_of(*open_at(other)), Ids{"in-journal"});
 }
 
-TEST_F(SqliteBackup, ADatabaseThatIsNoBackupIsRefused) {
+TEST_F(SqliteBackup, a_database_that_is_no_backup_is_refused) {
     { stock_up(*open()); }
     must_take();
     change_backup("DROP TABLE backup_notes");
     EXPECT_FALSE(put(directory_.path() / "other"));
 }
 
-TEST_F(SqliteBackup, IsNotRestoredUnderAServer) {
+TEST_F(SqliteBackup, is_not_restored_under_a_server) {
     const StorePtr store = open();
     stock_up(*store);
     must_take();

@@ -81,7 +81,7 @@ protected:
     const Ids old_orders{"after-in-journal", "after-in-log", "before"};
 };
 
-TEST_F(SqliteRestore, LetsNothingOfTheReplacedShopThrough) {
+TEST_F(SqliteRestore, lets_nothing_of_the_replaced_shop_through) {
     const Result<RestoreReport> restored = put(died);
     ASSERT_TRUE(restored) << restored.error().detail;
     EXPECT_TRUE(restored->replaced_is_readable);
@@ -96,7 +96,7 @@ TEST_F(SqliteRestore, LetsNothingOfTheReplacedShopThrough) {
     EXPECT_EQ(orders_of(*open_at(died)), (Ids{"before", "new"}));
 }
 
-TEST_F(SqliteRestore, KeepsWhatItReplacedAsAShopOfItsOwn) {
+TEST_F(SqliteRestore, keeps_what_it_replaced_as_a_shop_of_its_own) {
     const fs::path replaced = put(died)->replaced;
     EXPECT_EQ(replaced.parent_path(), died);
     const StorePtr store = open_at(replaced);
@@ -104,7 +104,7 @@ TEST_F(SqliteRestore, KeepsWhatItReplacedAsAShopOfItsOwn) {
     EXPECT_EQ(bytes_of(replaced / "secret"), "secret of now\n");
 }
 
-TEST_F(SqliteRestore, TakesThePlaceOfADatabaseThatCannotBeRead) {
+TEST_F(SqliteRestore, takes_the_place_of_a_database_that_cannot_be_read) {
     // The log could repair it.
     fs::remove(died / "waybill.db-wal");
     std::string bytes = bytes_of(died / "waybill.db");
@@ -117,7 +117,7 @@ TEST_F(SqliteRestore, TakesThePlaceOfADatabaseThatCannotBeRead) {
     EXPECT_TRUE(bytes_of(restored->replaced / "waybill.db") == bytes);
 }
 
-TEST_F(SqliteRestore, ThatDiesAtAnyStepLeavesTheOldShopOrTheNew) {
+TEST_F(SqliteRestore, that_dies_at_any_step_leaves_the_old_shop_or_the_new) {
     bool seen_old = false;
     bool seen_new = false;
     for (int dies_at = 1;; ++dies_at) {
@@ -147,7 +147,7 @@ TEST_F(SqliteRestore, ThatDiesAtAnyStepLeavesTheOldShopOrTheNew) {
 }
 
 // After a kill the log is still there, and it fits any database.
-TEST_F(SqliteRestore, LetsNothingThroughWhereTheDatabaseWasMovedAway) {
+TEST_F(SqliteRestore, lets_nothing_through_where_the_database_was_moved_away) {
     write_bytes(died / "waybill.db-shm", "index");
     write_bytes(died / "waybill.db-journal", "pages");
     fs::rename(died / "waybill.db", directory_.path() / "damaged.db");
@@ -162,7 +162,7 @@ TEST_F(SqliteRestore, LetsNothingThroughWhereTheDatabaseWasMovedAway) {
     EXPECT_EQ(orders_of(*open_at(died)), Ids{"before"});
 }
 
-TEST_F(SqliteRestore, KeepsASecretThatStoodAlone) {
+TEST_F(SqliteRestore, keeps_a_secret_that_stood_alone) {
     const fs::path dir = directory_.path() / "other";
     fs::create_directory(dir);
     write_bytes(dir / "secret", "a third one\n");
@@ -172,7 +172,7 @@ TEST_F(SqliteRestore, KeepsASecretThatStoodAlone) {
     EXPECT_EQ(bytes_of(dir / "secret"), "secret of the backup\n");
 }
 
-TEST_F(SqliteRestore, IsUndoneByRestoringTheFolderOfWhatItReplaced) {
+TEST_F(SqliteRestore, is_undone_by_restoring_the_folder_of_what_it_replaced) {
     const fs::path replaced = put(died)->replaced;
     {
         const StorePtr store = open_at(died);
@@ -190,7 +190,7 @@ TEST_F(SqliteRestore, IsUndoneByRestoringTheFolderOfWhatItReplaced) {
 }
 
 // As a crash leaves it: the log without its index.
-TEST_F(SqliteRestore, TakesTheFolderOfAShopThatDied) {
+TEST_F(SqliteRestore, takes_the_folder_of_a_shop_that_died) {
     const fs::path other = directory_.path() / "other";
     const Result<RestoreReport> restored = restore({.data_dir = other, .file = died}, clock_);
     ASSERT_TRUE(restored) << restored.error().detail;
@@ -199,7 +199,7 @@ TEST_F(SqliteRestore, TakesTheFolderOfAShopThatDied) {
 }
 
 // Its orders would be lost without a word.
-TEST_F(SqliteRestore, RefusesAFolderWhoseJournalDoesNotContinueItsDatabase) {
+TEST_F(SqliteRestore, refuses_a_folder_whose_journal_does_not_continue_its_database) {
     const Order order = **open_at(died)->find_order(OrderId("before"));
     fs::remove(died / "orders.journal");
     {
@@ -214,7 +214,7 @@ TEST_F(SqliteRestore, RefusesAFolderWhoseJournalDoesNotContinueItsDatabase) {
     EXPECT_TRUE(names_in(other).empty());
 }
 
-TEST_F(SqliteRestore, RefusesTheFolderOfAServer) {
+TEST_F(SqliteRestore, refuses_the_folder_of_a_server) {
     const StorePtr store = open();
     const fs::path other = directory_.path() / "other";
     const Result<RestoreReport> refused = restore({.data_dir = other, .file = data_dir()}, clock_);
@@ -223,7 +223,7 @@ TEST_F(SqliteRestore, RefusesTheFolderOfAServer) {
 }
 
 // A restore that died leaves second names of the files that are in use.
-TEST_F(SqliteRestore, RefusesAFolderWithTheDatabaseThatItWouldReplace) {
+TEST_F(SqliteRestore, refuses_a_folder_with_the_database_that_it_would_replace) {
     const fs::path folder = died / "replaced-and-not";
     fs::create_directory(folder);
     fs::create_hard_link(died / "waybill.db", folder / "waybill.db");
@@ -236,7 +236,7 @@ TEST_F(SqliteRestore, RefusesAFolderWithTheDatabaseThatItWouldReplace) {
 }
 
 // A passing trouble is no damage: its log may hold orders.
-TEST_F(SqliteRestore, TouchesNothingWhereTheOldShopCannotBeReadForTheMoment) {
+TEST_F(SqliteRestore, touches_nothing_where_the_old_shop_cannot_be_read_for_the_moment) {
     FaultyDisk disk;
     struct Case {
         DiskStep step;
@@ -271,7 +271,7 @@ TEST_F(SqliteRestore, TouchesNothingWhereTheOldShopCannotBeReadForTheMoment) {
     }
 }
 
-TEST_F(SqliteRestore, SeesWhoeverOpensTheDatabaseMeanwhile) {
+TEST_F(SqliteRestore, sees_whoever_opens_the_database_meanwhile) {
     int refusals = 0;
     const Ids names = names_in(died);
     for (int comes_at = 1;; ++comes_at) {
@@ -298,7 +298,7 @@ TEST_F(SqliteRestore, SeesWhoeverOpensTheDatabaseMeanwhile) {
     EXPECT_GE(refusals, 6);
 }
 
-TEST_F(SqliteRestore, ThatFailsLeavesNothingBehind) {
+TEST_F(SqliteRestore, that_fails_leaves_nothing_behind) {
     int failures = 0;
     for (int fails_at = 1;; ++fails_at) {
         const fs::path dir = directory_.path() / ("try-" + std::to_string(fails_at));
@@ -321,7 +321,7 @@ TEST_F(SqliteRestore, ThatFailsLeavesNothingBehind) {
 }
 
 // What others keep of the replaced shop must count as older. Several restores of one backup follow each other.
-TEST_F(SqliteRestore, ReachesVersionsThatTheReplacedShopHasNot) {
+TEST_F(SqliteRestore, reaches_versions_that_the_replaced_shop_has_not) {
     for (int round = 1; round <= 3; ++round) {
         TablesVersion replaced;
         {

@@ -146,7 +146,7 @@ protected:
     }
 };
 
-TEST_F(ImportingA, EveryDocumentIsAccountedForAndASecondRunChangesNothing) {
+TEST_F(ImportingA, every_document_is_accounted_for_and_a_second_run_changes_nothing) {
     const ImportReport first = run();
     EXPECT_TRUE(first.was_written);
     EXPECT_EQ(first.pending, 1);
@@ -184,7 +184,7 @@ TEST_F(ImportingA, EveryDocumentIsAccountedForAndASecondRunChangesNothing) {
     EXPECT_EQ(stock_of("p1"), 7);
 }
 
-TEST_F(ImportingA, PendingOrdersRefuseEverythingByDefault) {
+TEST_F(ImportingA, pending_orders_refuse_everything_by_default) {
     options.pending = PendingOrders::refuse;
     const ImportReport report = run();
     EXPECT_TRUE(report.was_refused);
@@ -197,7 +197,7 @@ TEST_F(ImportingA, PendingOrdersRefuseEverythingByDefault) {
     EXPECT_TRUE(store.find_user(UserId{hex(1)}).value());
 }
 
-TEST_F(ImportingA, PendingOrdersMayBeWorkedHere) {
+TEST_F(ImportingA, pending_orders_may_be_worked_here) {
     options.pending = PendingOrders::process;
     EXPECT_EQ(counts(run(), "orders"), (Counts{7, 5, 0, 2}));
     const auto claimed = store.claim_work(WorkKind::process_order, 10, Milliseconds{1'000});
@@ -205,7 +205,7 @@ TEST_F(ImportingA, PendingOrdersMayBeWorkedHere) {
     EXPECT_EQ(claimed->front().order.id.text, "o-pending");
 }
 
-TEST_F(ImportingA, ADryRunSaysTheSameAndWritesNothing) {
+TEST_F(ImportingA, a_dry_run_says_the_same_and_writes_nothing) {
     options.dry_run = true;
     const ImportReport report = run();
     EXPECT_FALSE(report.was_written);
@@ -217,19 +217,19 @@ TEST_F(ImportingA, ADryRunSaysTheSameAndWritesNothing) {
     EXPECT_EQ(stock_of("p1"), -1);
 }
 
-TEST_F(ImportingA, NeedsAPlaceForItsStock) {
+TEST_F(ImportingA, needs_a_place_for_its_stock) {
     options.location = "";
     EXPECT_THAT(import_legacy(options, source, store, clock).error().detail, HasSubstr("--location"));
 }
 
-TEST_F(ImportingA, AnAddressThatIsTakenHereSkipsOnlyThatUser) {
+TEST_F(ImportingA, an_address_that_is_taken_here_skips_only_that_user) {
     (void)store.create_user({.id = UserId{"mine"}, .email = "ada@example.com", .name = "A", .password_hash = "h"}, {});
     const ImportReport report = run();
     EXPECT_EQ(counts(report, "users"), (Counts{4, 1, 0, 3}));
     EXPECT_TRUE(lists(part(report, "users").skips, "another account here", hex(1)));
 }
 
-TEST_F(ImportingA, GoesOnWhereAFailedRunEnded) {
+TEST_F(ImportingA, goes_on_where_a_failed_run_ended) {
     FlakyStore flaky(store);
     flaky.fail_next("import_orders", 1, FlakyStore::Failure::after);
     const Result<ImportReport> failed = import_legacy(options, source, flaky, clock);
@@ -239,7 +239,7 @@ TEST_F(ImportingA, GoesOnWhereAFailedRunEnded) {
     EXPECT_EQ(counts(report, "orders"), (Counts{7, 0, 5, 2}));
 }
 
-TEST_F(ImportingA, OfUsersWhoseIdsDifferInTheirTypeOnlyTheFirstComesAlong) {
+TEST_F(ImportingA, of_users_whose_ids_differ_in_their_type_only_the_first_comes_along) {
     auto& users = source.collections["users"];
     users = {user(1, "ada@example.com"), user(2, "ADA@example.com")};
     const auto as_text = [](int n, const std::string& email) {
@@ -257,7 +257,7 @@ TEST_F(ImportingA, OfUsersWhoseIdsDifferInTheirTypeOnlyTheFirstComesAlong) {
     EXPECT_EQ(counts(run(), "users"), (Counts{5, 0, 3, 2}));
 }
 
-TEST_F(ImportingA, WhatMustBeHeldInMemoryIsBounded) {
+TEST_F(ImportingA, what_must_be_held_in_memory_is_bounded) {
     options.rows_held_max = 11;  // 2 users, 4 products with stock, 5 orders
     EXPECT_EQ(counts(run(), "orders"), (Counts{7, 5, 0, 2}));
     for (const std::size_t max : {1UZ, 5UZ, 10UZ}) {
@@ -270,7 +270,7 @@ TEST_F(ImportingA, WhatMustBeHeldInMemoryIsBounded) {
     }
 }
 
-TEST_F(ImportingA, MoreStockThanANumberHoldsIsAsMuchAsAPlaceCanHold) {
+TEST_F(ImportingA, more_stock_than_a_number_holds_is_as_much_as_a_place_can_hold) {
     auto& stock = source.collections["inventories"];
     stock.assign(10'000, inventory(10, "p1", {std::int64_t{1'000'000'000'000'000}}));
     const ImportReport report = run();
@@ -281,7 +281,7 @@ TEST_F(ImportingA, MoreStockThanANumberHoldsIsAsMuchAsAPlaceCanHold) {
     EXPECT_EQ(stock_of("p2"), 0);
 }
 
-TEST_F(ImportingA, LongListsAreCutAndCounted) {
+TEST_F(ImportingA, long_lists_are_cut_and_counted) {
     source.collections["users"].clear();
     for (int n = 100; n < 1'700; ++n) {
         source.collections["users"].push_back(
@@ -295,7 +295,7 @@ TEST_F(ImportingA, LongListsAreCutAndCounted) {
     EXPECT_TRUE(store.find_user(UserId{hex(1'698)}).value());
 }
 
-TEST_F(ImportingA, TellsHowFarItIs) {
+TEST_F(ImportingA, tells_how_far_it_is) {
     std::vector<std::string> told;
     options.on_progress = [&](const ImportProgress& progress) {
         told.push_back(progress.collection + " " + std::to_string(progress.documents) + "/" +
@@ -354,7 +354,7 @@ protected:
     }
 };
 
-TEST_F(ImportingB, EveryDocumentIsAccountedForAndASecondRunChangesNothing) {
+TEST_F(ImportingB, every_document_is_accounted_for_and_a_second_run_changes_nothing) {
     const ImportReport first = run();
     EXPECT_EQ(first.system, LegacySystem::b);
     EXPECT_EQ(counts(first, "User"), (Counts{2, 2, 0, 0}));
@@ -394,7 +394,7 @@ TEST_F(ImportingB, EveryDocumentIsAccountedForAndASecondRunChangesNothing) {
     EXPECT_EQ(stock_of(hex(10), "pune"), 12);
 }
 
-TEST_F(ImportingB, OfProductsWhoseIdsDifferInTheirTypeOnlyTheFirstComesAlong) {
+TEST_F(ImportingB, of_products_whose_ids_differ_in_their_type_only_the_first_comes_along) {
     source.collections["Product"].push_back(
         document({{"_id", text(hex(10))}, {"name", text("Another")}, {"price", number(1)}}));
     const ImportReport report = run();
@@ -404,13 +404,13 @@ TEST_F(ImportingB, OfProductsWhoseIdsDifferInTheirTypeOnlyTheFirstComesAlong) {
     EXPECT_EQ(counts(run(), "Product"), (Counts{4, 0, 3, 1}));
 }
 
-TEST_F(ImportingB, MoreStockThanANumberHoldsIsAsMuchAsAPlaceCanHold) {
+TEST_F(ImportingB, more_stock_than_a_number_holds_is_as_much_as_a_place_can_hold) {
     source.collections["Inventory"].assign(10'000, inventory(20, 10, "pune", {std::int64_t{1'000'000'000'000'000}}));
     EXPECT_EQ(counts(run(), "Inventory"), (Counts{10'000, 10'000, 0, 0}));
     EXPECT_EQ(stock_of(hex(10), "pune"), stock_max);
 }
 
-TEST_F(ImportingB, WhatMustBeHeldInMemoryIsBounded) {
+TEST_F(ImportingB, what_must_be_held_in_memory_is_bounded) {
     options.rows_held_max = 10;  // 2 users, 3 products, 3 rows of stock, 2 orders
     EXPECT_TRUE(run().was_written);
     for (const std::size_t max : {1UZ, 4UZ, 7UZ, 9UZ}) {
@@ -419,7 +419,7 @@ TEST_F(ImportingB, WhatMustBeHeldInMemoryIsBounded) {
     }
 }
 
-TEST_F(ImportingB, BothSystemsInOneDatabaseMustBeToldApart) {
+TEST_F(ImportingB, both_systems_in_one_database_must_be_told_apart) {
     source.collections["inventories"] = {};
     EXPECT_THAT(import_legacy(options, source, store, clock).error().detail, HasSubstr("--system"));
     options.system = LegacySystem::b;

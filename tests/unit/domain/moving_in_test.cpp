@@ -38,7 +38,7 @@ bool has_remark(const std::vector<Remark>& remarks, const std::string& part) {
 
 // ---- which system
 
-TEST(MovingIn, DetectsTheSystemByTheNamesOfItsCollections) {
+TEST(MovingIn, detects_the_system_by_the_names_of_its_collections) {
     const std::vector<std::string> a{"inventories", "orders", "users"};
     const std::vector<std::string> b{"Inventory", "Order", "OrderItem", "Product", "User"};
     EXPECT_EQ(detect_system(a).value(), LegacySystem::a);
@@ -50,14 +50,14 @@ TEST(MovingIn, DetectsTheSystemByTheNamesOfItsCollections) {
     EXPECT_FALSE(detect_system({}));
 }
 
-TEST(MovingIn, RefusesADatabaseOfWaybillItself) {
+TEST(MovingIn, refuses_a_database_of_waybill_itself) {
     const std::vector<std::string> ours{"inventory", "meta", "orders", "products", "users", "work"};
     EXPECT_TRUE(detect_system(ours).error().detail.contains("Waybill itself"));
 }
 
 // ---- values
 
-TEST(MovingInValues, AmountsAreReadFromTheShortestDecimalOfADouble) {
+TEST(MovingInValues, amounts_are_read_from_the_shortest_decimal_of_a_double) {
     struct Row {
         LegacyValue value;
         MinorUnits amount;
@@ -84,7 +84,7 @@ TEST(MovingInValues, AmountsAreReadFromTheShortestDecimalOfADouble) {
     EXPECT_EQ(read_amount(&yen, Currency{"JPY", 0})->amount, 13);
 }
 
-TEST(MovingInValues, WhatIsNoAmountIsNone) {
+TEST(MovingInValues, what_is_no_amount_is_none) {
     const std::vector<LegacyValue> bad{number(-1),
                                        number(std::nan("")),
                                        number(std::numeric_limits<double>::infinity()),
@@ -97,7 +97,7 @@ TEST(MovingInValues, WhatIsNoAmountIsNone) {
     EXPECT_FALSE(read_amount(nullptr, terms.currency));
 }
 
-TEST(MovingInValues, WholeNumbersAreCutTowardsZero) {
+TEST(MovingInValues, whole_numbers_are_cut_towards_zero) {
     const LegacyValue fraction = number(-2.7);
     EXPECT_EQ(read_whole(&fraction)->value, -2);
     EXPECT_TRUE(read_whole(&fraction)->was_cut);
@@ -108,7 +108,7 @@ TEST(MovingInValues, WholeNumbersAreCutTowardsZero) {
     }
 }
 
-TEST(MovingInValues, LocationsBecomeNamesOfOnes) {
+TEST(MovingInValues, locations_become_names_of_ones) {
     EXPECT_EQ(location_name("bangalore"), "bangalore");
     EXPECT_EQ(location_name("New  Delhi, 2"), "New-Delhi-2");
     EXPECT_EQ(location_name(" pune "), "pune");
@@ -119,7 +119,7 @@ TEST(MovingInValues, LocationsBecomeNamesOfOnes) {
     EXPECT_EQ(location_name(std::string(65, 'x')), "");
 }
 
-TEST(MovingInValues, NothingThatATerminalWouldObeyIsPrinted) {
+TEST(MovingInValues, nothing_that_a_terminal_would_obey_is_printed) {
     EXPECT_EQ(printable("a\x1b[31m\n"), "a?[31m?");
     EXPECT_EQ(printable(std::string(500, 'x')).size(), 83u);
     EXPECT_EQ(label_of(document({})), "(without _id)");
@@ -127,7 +127,7 @@ TEST(MovingInValues, NothingThatATerminalWouldObeyIsPrinted) {
 
 // ---- users
 
-TEST(MovingInUsers, KeepTheirIdHashAndTime) {
+TEST(MovingInUsers, keep_their_id_hash_and_time) {
     const auto taken = take_user(document({{"_id", id(some_id)},
                                            {"name", text("Ada")},
                                            {"email", text("Ada@Example.com")},
@@ -142,7 +142,7 @@ TEST(MovingInUsers, KeepTheirIdHashAndTime) {
     EXPECT_TRUE(taken->remarks.empty());
 }
 
-TEST(MovingInUsers, WithoutAUsableHashAreTakenOverAndRemarkedUpon) {
+TEST(MovingInUsers, without_a_usable_hash_are_taken_over_and_remarked_upon) {
     const std::string too_costly = "$2b$17" + bcrypt.substr(6);
     const std::string damaged = bcrypt.substr(0, 59) + ":";
     for (const LegacyValue& hash : {LegacyValue{}, text("plain"), text("$1$salt$hash"), whole(5), text(too_costly),
@@ -156,7 +156,7 @@ TEST(MovingInUsers, WithoutAUsableHashAreTakenOverAndRemarkedUpon) {
     }
 }
 
-TEST(MovingInUsers, WithoutAnAddressOrAnIdAreSkipped) {
+TEST(MovingInUsers, without_an_address_or_an_id_are_skipped) {
     EXPECT_FALSE(take_user(document({{"_id", id(some_id)}, {"email", text("none")}}), terms));
     EXPECT_FALSE(take_user(document({{"_id", id(some_id)}}), terms));
     EXPECT_FALSE(take_user(document({{"_id", id(some_id)}, {"email", {LegacyDocument{}}}}), terms));
@@ -166,7 +166,7 @@ TEST(MovingInUsers, WithoutAnAddressOrAnIdAreSkipped) {
 
 // ---- products and stock
 
-TEST(MovingInProducts, OfSystemAAreInactiveAndBringTheirStock) {
+TEST(MovingInProducts, of_system_a_are_inactive_and_bring_their_stock) {
     const auto taken = take_stocked_product(
         document({{"_id", id(some_id)}, {"productId", text("p1")}, {"name", text("Tea")}, {"stock", whole(7)}}), terms);
     ASSERT_TRUE(taken);
@@ -177,7 +177,7 @@ TEST(MovingInProducts, OfSystemAAreInactiveAndBringTheirStock) {
     EXPECT_TRUE(taken->remarks.empty());
 }
 
-TEST(MovingInProducts, WithOddStockAreTakenOverWithARemark) {
+TEST(MovingInProducts, with_odd_stock_are_taken_over_with_a_remark) {
     const auto stock_of = [](const LegacyValue& stock) {
         return take_stocked_product(
             document({{"_id", id(some_id)}, {"productId", text("p1")}, {"name", text("Tea")}, {"stock", stock}}),
@@ -194,12 +194,12 @@ TEST(MovingInProducts, WithOddStockAreTakenOverWithARemark) {
     EXPECT_EQ(remarks.size(), 2u);
 }
 
-TEST(MovingInProducts, WithAnIdThatIsNoneAreSkipped) {
+TEST(MovingInProducts, with_an_id_that_is_none_are_skipped) {
     EXPECT_FALSE(take_stocked_product(document({{"_id", id(some_id)}, {"productId", text("a/b")}}), terms));
     EXPECT_FALSE(take_stocked_product(document({{"_id", id(some_id)}}), terms));
 }
 
-TEST(MovingInProducts, OfSystemBKeepTheirPriceRoundedWhereItMustBe) {
+TEST(MovingInProducts, of_system_b_keep_their_price_rounded_where_it_must_be) {
     const auto product = [](const LegacyValue& price) {
         return take_product(
             document(
@@ -216,7 +216,7 @@ TEST(MovingInProducts, OfSystemBKeepTheirPriceRoundedWhereItMustBe) {
     }
 }
 
-TEST(MovingInProducts, AnEmptyOrLongNameIsMended) {
+TEST(MovingInProducts, an_empty_or_long_name_is_mended) {
     const auto nameless = take_product(document({{"_id", id(some_id)}, {"price", whole(1)}}), terms);
     EXPECT_EQ(nameless->row.name, some_id);
     const std::string umlauts = [] {
@@ -229,7 +229,7 @@ TEST(MovingInProducts, AnEmptyOrLongNameIsMended) {
     EXPECT_EQ(count_code_points(cut->row.name), product_name_length_max);
 }
 
-TEST(MovingInStock, OfSystemBLiesWhereItLay) {
+TEST(MovingInStock, of_system_b_lies_where_it_lay) {
     const auto taken = take_stock(
         document(
             {{"_id", id(some_id)}, {"productId", id(other_id)}, {"location", text("New Delhi")}, {"stock", whole(-4)}}),
@@ -261,7 +261,7 @@ LegacyDocument order_a(const LegacyArray& items, const LegacyValue& total, const
                      {"status", text(status)}});
 }
 
-TEST(MovingInOrders, OfSystemAKeepIdUserLinesTotalStateAndTheTimeOfTheirId) {
+TEST(MovingInOrders, of_system_a_keep_id_user_lines_total_state_and_the_time_of_their_id) {
     const auto taken = take_order_a(order_a({line("p1", whole(2), 1.5), line("p2", number(1), 3)}, number(6)), terms);
     ASSERT_TRUE(taken);
     const Order& order = taken->row;
@@ -277,7 +277,7 @@ TEST(MovingInOrders, OfSystemAKeepIdUserLinesTotalStateAndTheTimeOfTheirId) {
     EXPECT_TRUE(taken->remarks.empty());
 }
 
-TEST(MovingInOrders, ATotalThatIsNotTheSumStaysAndIsRemarkedUpon) {
+TEST(MovingInOrders, a_total_that_is_not_the_sum_stays_and_is_remarked_upon) {
     const auto wrong = take_order_a(order_a({line("p1", whole(2), 1.5)}, number(1.5)), terms);
     EXPECT_EQ(wrong->row.total, 150);
     EXPECT_TRUE(has_remark(wrong->remarks, "not the sum"));
@@ -286,7 +286,7 @@ TEST(MovingInOrders, ATotalThatIsNotTheSumStaysAndIsRemarkedUpon) {
     EXPECT_EQ(kinds(none->remarks).size(), 1u);
 }
 
-TEST(MovingInOrders, ThatWouldHaveToBeGuessedAreSkipped) {
+TEST(MovingInOrders, that_would_have_to_be_guessed_are_skipped) {
     const LegacyValue good = line("p1", whole(1), 1);
     const auto reason = [](const LegacyDocument& found) {
         const auto taken = take_order_a(found, terms);
@@ -312,7 +312,7 @@ TEST(MovingInOrders, ThatWouldHaveToBeGuessedAreSkipped) {
     EXPECT_TRUE(reason(nobodys).contains("user"));
 }
 
-TEST(MovingInOrders, OfSystemBTakeTheirLinesFromElsewhereAndKeepTheirTimes) {
+TEST(MovingInOrders, of_system_b_take_their_lines_from_elsewhere_and_keep_their_times) {
     const LegacyDocument found = document({{"_id", id(some_id)},
                                            {"orderId", text("Ab3_x-9Zk0Qw")},
                                            {"userId", id(other_id)},
@@ -329,7 +329,7 @@ TEST(MovingInOrders, OfSystemBTakeTheirLinesFromElsewhereAndKeepTheirTimes) {
     EXPECT_FALSE(take_order_b(found, {}, terms));
 }
 
-TEST(MovingInOrders, APendingOneHasNoEndUntilItIsFailed) {
+TEST(MovingInOrders, a_pending_one_has_no_end_until_it_is_failed) {
     const Order pending = take_order_a(order_a({line("p1", whole(1), 1)}, whole(1), "Pending"), terms)->row;
     EXPECT_EQ(pending.status, OrderStatus::pending);
     EXPECT_FALSE(pending.finished_at);
@@ -339,7 +339,7 @@ TEST(MovingInOrders, APendingOneHasNoEndUntilItIsFailed) {
     EXPECT_FALSE(failed.reason.empty());
 }
 
-TEST(MovingInOrders, ItemsNameTheirOrderByItsIdOfEitherKind) {
+TEST(MovingInOrders, items_name_their_order_by_its_id_of_either_kind) {
     EXPECT_EQ(order_key_of(document({{"orderId", id(some_id)}})), some_id);
     EXPECT_EQ(order_key_of(document({{"orderId", text("abc")}})), "abc");
     EXPECT_FALSE(order_key_of(document({{"orderId", whole(3)}})));
