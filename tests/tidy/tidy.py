@@ -161,6 +161,9 @@ def check_tests(path):
     lines = text.count("\n")
     if lines > FILE_LINES_MAX:
         yield f"{path}: {lines} lines; {FILE_LINES_MAX} at most: split it by what it checks"
+    for number, line in enumerate(text.splitlines(), 1):
+        if found := re.match(r"TEST(?:_F|_P)?\(\w+, (\w*[A-Z]\w*)\)", line):
+            yield f"{path}:{number}: {found.group(1)}: the name of a test is its rule, in small_letters"
 
 
 def rows_of(table):

@@ -12,9 +12,10 @@ HEAD = "// What it is for.\n#pragma once\n"
 def breaches(path, text):
     with tempfile.TemporaryDirectory() as folder:
         root = Path(folder)
-        file = root / "src" / path
-        file.parent.mkdir(parents=True)
+        (root / "src").mkdir()
         (root / "tests").mkdir()
+        file = root / "src" / path
+        file.parent.mkdir(parents=True, exist_ok=True)
         file.write_text(text)
         return list(tidy.check_tree(root))
 
@@ -80,6 +81,10 @@ class Rules(unittest.TestCase):
     def test_a_file_has_six_hundred_lines_at_most(self):
         self.accepts("app/a.cpp", "int x;\n" * 600)
         self.refuses("app/a.cpp", "int x;\n" * 601, "601 lines")
+
+    def test_the_name_of_a_test_is_its_rule(self):
+        self.accepts("../tests/a.cpp", "TEST(Cart, holds_100_lines) {}\n")
+        self.refuses("../tests/a.cpp", "TEST_F(Cart, HoldsLines) {}\n", "in small_letters")
 
     def test_a_header_says_what_it_is_for(self):
         self.accepts("app/a.hpp", HEAD)
