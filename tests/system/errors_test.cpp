@@ -73,7 +73,7 @@ TEST(Errors, wrong_password_and_unknown_address_look_alike) {
 }
 
 TEST(Errors, an_old_access_token_is_told_as_expired) {
-    Shop shop({"--jwt-expires-in", "1s"});
+    Shop shop({"--jwt-expires-in", "3s"});
     const Customer customer = shop.register_customer();
     HttpClient http = shop.client();
     EXPECT_EQ(http.get("/api/v1/me", customer.auth()).status, 200);

@@ -80,7 +80,7 @@ TEST(FulfilmentCall, no_usable_answer_is_tried_again_with_the_same_key_until_one
 
 TEST(FulfilmentCall, an_order_without_an_answer_fails_at_its_deadline) {
     FulfilmentServer service([](const FulfilmentCall&) { return FulfilmentAnswer{503, "{}"}; });
-    Shop shop(service.flags({"--process-deadline", "300ms", "--work-backoff-min", "50ms", "--work-backoff-max", "100ms",
+    Shop shop(service.flags({"--process-deadline", "2s", "--work-backoff-min", "50ms", "--work-backoff-max", "100ms",
                              "--work-poll-every", "20ms"}));
     const Customer customer = shop.register_customer();
     const Customer admin = shop.make_admin();
