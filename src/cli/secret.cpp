@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "cli/wiring.hpp"
+#include "domain/hex.hpp"
 
 namespace waybill::cli {
 
@@ -33,12 +34,7 @@ private:
 std::string make_secret_text(Clock& clock) {
     std::array<std::uint8_t, secret_bytes> random{};
     clock.fill_random(random);
-    std::string text;
-    for (const std::uint8_t byte : random) {
-        text += "0123456789abcdef"[byte >> 4];
-        text += "0123456789abcdef"[byte & 15];
-    }
-    return text;
+    return to_hex(random);
 }
 
 Result<std::string> read_secret_file(const std::filesystem::path& path) {

@@ -10,6 +10,7 @@
 #include <utility>
 
 #include "app/trace_maker.hpp"
+#include "domain/hex.hpp"
 #include "http/answer_headers.hpp"
 #include "http/client_address.hpp"
 #include "http/request_checks.hpp"
@@ -21,7 +22,6 @@ namespace waybill::http {
 namespace {
 
 constexpr std::size_t request_id_length_max = 128;
-constexpr std::string_view hex_digits = "0123456789abcdef";
 
 // What is kept of a request from its first check to its answer.
 struct Pending {

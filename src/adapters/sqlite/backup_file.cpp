@@ -17,6 +17,7 @@
 #include <vector>
 
 #include "adapters/sqlite/open_file.hpp"
+#include "domain/hex.hpp"
 
 namespace waybill::sqlite {
 
@@ -68,15 +69,6 @@ bool read_pieces(int file, std::uint64_t bytes, const std::function<bool(std::st
         at += got;
     }
     return true;
-}
-
-std::string to_hex(std::span<const unsigned char> bytes) {
-    std::string text;
-    for (const unsigned char byte : bytes) {
-        text += "0123456789abcdef"[byte >> 4];
-        text += "0123456789abcdef"[byte & 15];
-    }
-    return text;
 }
 
 struct DigestEnd {
