@@ -4,6 +4,7 @@
 #include <array>
 #include <cstdint>
 
+#include "domain/hex.hpp"
 #include "domain/utf8.hpp"
 
 namespace waybill::mime {
@@ -80,14 +81,6 @@ constexpr std::array<bool, 256> stands_for_itself = [] {
     return table;
 }();
 
-void append_quoted(std::string& out, char c) {
-    constexpr std::string_view hex_digits = "0123456789ABCDEF";
-    const auto value = static_cast<std::uint8_t>(c);
-    out += '=';
-    out += hex_digits[value >> 4];
-    out += hex_digits[value & 15];
-}
-
 // How much of the front of the line, at most `max`, stands for itself.
 std::size_t quoted_as_itself(std::string_view line, std::size_t max) {
     const std::size_t end = std::min(max, line.size());
@@ -108,7 +101,8 @@ void append_quoted_line(std::string& out, std::string_view line) {
         if (line.empty()) break;
         const bool is_coded = quoted_as_itself(line, 1) == 0;
         if (is_coded && column + 3 <= columns) {
-            append_quoted(out, line[0]);
+            out += '=';
+            append_upper_hex(out, line[0]);
             column += 3;
             line.remove_prefix(1);
         } else {

@@ -1,7 +1,6 @@
 #include <algorithm>
 #include <cstdio>
 #include <cstdlib>
-#include <fcntl.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdexcept>
@@ -13,6 +12,7 @@
 #include "cli/load_client.hpp"
 #include "cli/parts.hpp"
 #include "cli/wiring.hpp"
+#include "posix/file_descriptor.hpp"
 
 namespace waybill::cli {
 
@@ -194,18 +194,18 @@ struct DiskFigures {
 // Appends of 4 KiB, each made durable before the next.
 Result<DiskFigures> measure_disk(const std::filesystem::path& folder, Clock& clock) {
     const std::filesystem::path path = folder / "sync";
-    const int file = ::open(path.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
+    const FileDescriptor file = open_file(path, O_WRONLY | O_CREAT | O_APPEND);
     const std::string page(sync_bytes, 'x');
     std::vector<double> millis;
-    bool good = file >= 0;
+    bool good = file.is_open();
     const SteadyTime end = clock.steady_now() + syncs_duration;
     while (good && millis.size() < syncs_max && clock.steady_now() < end) {
         const SteadyTime begin = clock.steady_now();
-        good = ::write(file, page.data(), page.size()) == static_cast<ssize_t>(page.size()) && ::fdatasync(file) == 0;
+        good = ::write(file.get(), page.data(), page.size()) == static_cast<ssize_t>(page.size()) &&
+               ::fdatasync(file.get()) == 0;
         millis.push_back(std::chrono::duration<double, std::milli>(clock.steady_now() - begin).count());
     }
     const int problem = errno;
-    if (file >= 0) ::close(file);
     std::error_code ignored;
     std::filesystem::remove(path, ignored);
     if (!good) {

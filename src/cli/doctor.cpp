@@ -3,12 +3,12 @@
 #include <algorithm>
 #include <array>
 #include <cstdio>
-#include <fcntl.h>
 #include <unistd.h>
 #include <vector>
 
 #include "cli/commands.hpp"
 #include "cli/wiring.hpp"
+#include "posix/file_descriptor.hpp"
 
 namespace waybill::cli {
 
@@ -50,19 +50,19 @@ Finding check_data_dir(const Config& config) {
 // log that is reused: what one lone order costs at least.
 Finding check_sync(const Config& config, Clock& clock) {
     const std::string path = (config.data_dir / ".doctor").string();
-    const int file = ::open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
-    if (file < 0) return {Verdict::failed, "disk", "no file can be written in " + config.data_dir.string() + "."};
+    const FileDescriptor file = open_file(path, O_WRONLY | O_CREAT | O_TRUNC);
+    if (!file.is_open())
+        return {Verdict::failed, "disk", "no file can be written in " + config.data_dir.string() + "."};
     const std::vector<char> page(sync_bytes, 'x');
     std::vector<std::int64_t> micros;
     bool good = true;
     for (int i = 0; i <= sync_samples && good; ++i) {
         const auto began = clock.steady_now();
-        good =
-            ::pwrite(file, page.data(), page.size(), 0) == static_cast<ssize_t>(page.size()) && ::fdatasync(file) == 0;
+        good = ::pwrite(file.get(), page.data(), page.size(), 0) == static_cast<ssize_t>(page.size()) &&
+               ::fdatasync(file.get()) == 0;
         if (i > 0)
             micros.push_back(std::chrono::duration_cast<std::chrono::microseconds>(clock.steady_now() - began).count());
     }
-    ::close(file);
     ::unlink(path.c_str());
     if (!good)
         return {Verdict::failed, "disk", "a write or sync failed; check the disk before trusting it with orders."};

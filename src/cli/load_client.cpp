@@ -16,8 +16,9 @@
 #include <string_view>
 #include <system_error>
 #include <thread>
-#include <unistd.h>
 #include <vector>
+
+#include "posix/file_descriptor.hpp"
 
 namespace waybill::cli {
 
@@ -27,24 +28,13 @@ constexpr std::size_t threads_max = 2;
 constexpr int poll_ms = 50;  // how long a request to stop may go unseen
 constexpr Milliseconds watch_every{200};
 
-class Descriptor {
-public:
-    explicit Descriptor(int number) : number_(number) {
-        if (number_ < 0) throw std::system_error(errno, std::generic_category());
-    }
-    Descriptor(Descriptor&& other) noexcept : number_(std::exchange(other.number_, -1)) {}
-    Descriptor& operator=(Descriptor&&) = delete;
-    ~Descriptor() {
-        if (number_ >= 0) ::close(number_);
-    }
-    [[nodiscard]] int get() const { return number_; }
+FileDescriptor require_open(int made) {
+    if (made < 0) throw std::system_error(errno, std::generic_category());
+    return FileDescriptor(made);
+}
 
-private:
-    int number_;
-};
-
-Descriptor connect_to(std::uint16_t port) {
-    Descriptor client(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
+FileDescriptor connect_to(std::uint16_t port) {
+    FileDescriptor client = require_open(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
     sockaddr_in address{};
     address.sin_family = AF_INET;
     address.sin_port = htons(port);
@@ -71,7 +61,7 @@ std::size_t answer_size(std::string_view input) {
 }
 
 struct Client {
-    Descriptor socket;
+    FileDescriptor socket;
     SteadyTime asked_at{};
     std::string input{};
 };
@@ -140,7 +130,7 @@ private:
     }
 
     Shared& shared_;
-    Descriptor poll_{::epoll_create1(EPOLL_CLOEXEC)};
+    FileDescriptor poll_ = require_open(::epoll_create1(EPOLL_CLOEXEC));
     std::vector<Client> clients_;
     std::vector<std::uint32_t> micros_;
 };

@@ -2,12 +2,13 @@
 
 #include <array>
 #include <cerrno>
-#include <fcntl.h>
 #include <fstream>
 #include <iterator>
 #include <unistd.h>
 
 #include "cli/wiring.hpp"
+#include "domain/hex.hpp"
+#include "posix/file_descriptor.hpp"
 
 namespace waybill::cli {
 
@@ -16,29 +17,10 @@ namespace {
 constexpr std::size_t secret_bytes = 32;
 constexpr std::size_t secret_file_bytes_max = 4'096;
 
-class FileDescriptor {
-public:
-    explicit FileDescriptor(int fd) : fd_(fd) {}
-    ~FileDescriptor() {
-        if (fd_ >= 0) ::close(fd_);
-    }
-    FileDescriptor(const FileDescriptor&) = delete;
-    FileDescriptor& operator=(const FileDescriptor&) = delete;
-    [[nodiscard]] int get() const { return fd_; }
-
-private:
-    int fd_;
-};
-
 std::string make_secret_text(Clock& clock) {
     std::array<std::uint8_t, secret_bytes> random{};
     clock.fill_random(random);
-    std::string text;
-    for (const std::uint8_t byte : random) {
-        text += "0123456789abcdef"[byte >> 4];
-        text += "0123456789abcdef"[byte & 15];
-    }
-    return text;
+    return to_hex(random);
 }
 
 Result<std::string> read_secret_file(const std::filesystem::path& path) {
@@ -62,9 +44,9 @@ Result<void> make_secret_file(const std::filesystem::path& path, Clock& clock) {
                                                           "; make the data directory writable for this user.");
     const std::filesystem::path aside = path.string() + ".new." + std::to_string(::getpid());
     {
-        const FileDescriptor file(::open(aside.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600));
+        const FileDescriptor file = open_file(aside, O_WRONLY | O_CREAT | O_TRUNC);
         const std::string text = make_secret_text(clock) + "\n";
-        const bool written = file.get() >= 0 &&
+        const bool written = file.is_open() &&
                              ::write(file.get(), text.data(), text.size()) == static_cast<ssize_t>(text.size()) &&
                              ::fsync(file.get()) == 0;
         if (!written) return refused;
@@ -73,8 +55,8 @@ Result<void> make_secret_file(const std::filesystem::path& path, Clock& clock) {
     const int problem = errno;
     ::unlink(aside.c_str());
     if (linked != 0 && problem != EEXIST) return refused;
-    const FileDescriptor folder(::open(path.parent_path().c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-    if (folder.get() < 0 || ::fsync(folder.get()) != 0) return refused;
+    const FileDescriptor folder = open_file(path.parent_path(), O_RDONLY | O_DIRECTORY);
+    if (!folder.is_open() || ::fsync(folder.get()) != 0) return refused;
     return {};
 }
 

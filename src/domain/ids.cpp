@@ -2,18 +2,11 @@
 
 #include <algorithm>
 
+#include "domain/hex.hpp"
+
 namespace waybill {
 
 namespace {
-
-constexpr std::string_view hex_digits = "0123456789abcdef";
-
-void append_hex(std::string& out, std::span<const std::uint8_t> bytes) {
-    for (const std::uint8_t byte : bytes) {
-        out += hex_digits[byte >> 4];
-        out += hex_digits[byte & 15];
-    }
-}
 
 constexpr std::array<bool, 256> id_characters = [] {
     std::array<bool, 256> found{};
@@ -59,10 +52,7 @@ std::string make_object_id(TimePoint now, std::span<const std::uint8_t, 8> rando
     std::array<std::uint8_t, 12> bytes{};
     for (std::size_t i = 0; i < 4; ++i) bytes[i] = static_cast<std::uint8_t>(seconds >> (24 - 8 * i));
     std::ranges::copy(random, bytes.begin() + 4);
-    std::string text;
-    text.reserve(24);
-    append_hex(text, bytes);
-    return text;
+    return to_hex(bytes);
 }
 
 }  // namespace waybill

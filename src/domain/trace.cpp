@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <span>
 
+#include "domain/hex.hpp"
+
 namespace waybill {
 
 namespace {
@@ -14,7 +16,7 @@ constexpr std::size_t flags_at = 53;
 
 constexpr std::uint8_t known_flags = 0x03;
 
-// 16 for what is no digit.
+// 16 for what is no digit; one in upper case is none here (w3.org/TR/trace-context, 3.2.2).
 std::uint8_t digit_of(char c) {
     if (c >= '0' && c <= '9') return static_cast<std::uint8_t>(c - '0');
     if (c >= 'a' && c <= 'f') return static_cast<std::uint8_t>(c - 'a' + 10);
@@ -29,14 +31,6 @@ bool read_hex(std::string_view text, std::span<std::uint8_t> bytes) {
         bytes[i] = static_cast<std::uint8_t>(high << 4 | low);
     }
     return true;
-}
-
-void append_hex(std::string& out, std::span<const std::uint8_t> bytes) {
-    constexpr std::string_view digits = "0123456789abcdef";
-    for (const std::uint8_t byte : bytes) {
-        out += digits[byte >> 4];
-        out += digits[byte & 15];
-    }
 }
 
 bool is_complete(const TraceContext& trace) { return trace.is_set() && trace.span_id != decltype(trace.span_id){}; }
@@ -72,12 +66,7 @@ std::string to_traceparent(const TraceContext& trace) {
     return text;
 }
 
-std::string trace_id_text(const TraceContext& trace) {
-    std::string text;
-    text.reserve(2 * trace.id.size());
-    append_hex(text, trace.id);
-    return text;
-}
+std::string trace_id_text(const TraceContext& trace) { return to_hex(trace.id); }
 
 std::string_view as_bytes(const TraceContext& trace) {
     return {reinterpret_cast<const char*>(&trace), sizeof(TraceContext)};

@@ -17,12 +17,6 @@ constexpr std::array<std::uint8_t, 12> v4_prefix{0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0
 constexpr unsigned v4_prefix_bits = 96;
 constexpr std::size_t forwarded_entries_max = 64;
 
-std::string_view trim(std::string_view text) {
-    while (!text.empty() && (text.front() == ' ' || text.front() == '\t')) text.remove_prefix(1);
-    while (!text.empty() && (text.back() == ' ' || text.back() == '\t')) text.remove_suffix(1);
-    return text;
-}
-
 // "192.0.2.1:4711" and "[2001:db8::1]:4711" as some proxies write them.
 std::string_view without_port(std::string_view text) {
     if (text.starts_with('[')) {
@@ -40,7 +34,7 @@ std::vector<std::string_view> forwarded_entries(const HeaderList& headers) {
         std::string_view rest = header->second;
         while (entries.size() < forwarded_entries_max) {
             const std::size_t comma = rest.rfind(',');
-            entries.push_back(trim(comma == std::string_view::npos ? rest : rest.substr(comma + 1)));
+            entries.push_back(trim_ows(comma == std::string_view::npos ? rest : rest.substr(comma + 1)));
             if (comma == std::string_view::npos) break;
             rest = rest.substr(0, comma);
         }

@@ -9,12 +9,6 @@ namespace waybill::http {
 
 namespace {
 
-std::string_view trim(std::string_view text) {
-    const std::size_t first = text.find_first_not_of(" \t");
-    if (first == std::string_view::npos) return {};
-    return text.substr(first, text.find_last_not_of(" \t") - first + 1);
-}
-
 // The host of a Host header, without its port; an IPv6 address keeps its brackets.
 std::string_view without_port(std::string_view host) {
     if (host.starts_with('[')) return host.substr(0, host.find(']') + 1);
@@ -75,7 +69,7 @@ RefreshCookie find_refresh_cookie(const Request& request) {
         std::string_view rest = cookies;
         while (!rest.empty()) {
             const std::size_t end = std::min(rest.find(';'), rest.size());
-            const std::string_view pair = trim(rest.substr(0, end));
+            const std::string_view pair = trim_ows(rest.substr(0, end));
             rest.remove_prefix(std::min(end + 1, rest.size()));
             const std::size_t equals = pair.find('=');
             if (equals == std::string_view::npos || pair.substr(0, equals) != refresh_cookie_name) continue;

@@ -8,6 +8,8 @@
 #include <optional>
 #include <utility>
 
+#include "domain/hex.hpp"
+
 namespace waybill::http {
 
 namespace {
@@ -199,10 +201,8 @@ std::string without_surrogates(std::string text) {
     for (std::size_t i = 0; i + 1 < text.size(); ++i) {
         if (text[i] != '\\') continue;
         const std::string_view escape = std::string_view(text).substr(i, 6);
-        const auto is_hex = [](char c) { return std::string_view("0123456789abcdefABCDEF").contains(c); };
         const bool surrogate = escape.size() == 6 && escape[1] == 'u' && (escape[2] == 'd' || escape[2] == 'D') &&
-                               std::string_view("89abcdefABCDEF").contains(escape[3]) && is_hex(escape[4]) &&
-                               is_hex(escape[5]);
+                               hex_value(escape[3]) >= 8 && hex_value(escape[4]) >= 0 && hex_value(escape[5]) >= 0;
         if (surrogate) text.replace(i, 6, "\\uFFFD");
     }
     return text;

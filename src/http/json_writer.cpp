@@ -3,6 +3,7 @@
 #include <charconv>
 #include <cstddef>
 
+#include "domain/hex.hpp"
 #include "domain/utf8.hpp"
 #include "http/json.hpp"
 #include "http/octets.hpp"
@@ -13,7 +14,6 @@ namespace {
 
 constexpr std::string_view replacement_character = "\xEF\xBF\xBD";
 constexpr std::string_view quote = "\"";
-constexpr std::string_view hex_digits = "0123456789abcdef";
 
 bool is_plain(char c) { return c >= 0x20 && c != '"' && c != '\\' && static_cast<unsigned char>(c) < 0x80; }
 
@@ -44,8 +44,7 @@ void append_escape(std::string& out, char c) {
             break;
     }
     out += "\\u00";
-    out += hex_digits[static_cast<unsigned char>(c) >> 4];
-    out += hex_digits[static_cast<unsigned char>(c) & 15];
+    append_hex(out, c);
 }
 
 // All of them behind a comma, if one is due, with one growth of the text.

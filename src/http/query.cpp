@@ -3,19 +3,13 @@
 #include <charconv>
 
 #include "app/page.hpp"
+#include "domain/percent.hpp"
 #include "domain/user.hpp"
 #include "http/problem.hpp"
 
 namespace waybill::http {
 
 namespace {
-
-int hex_value(char c) {
-    if (c >= '0' && c <= '9') return c - '0';
-    if (c >= 'a' && c <= 'f') return c - 'a' + 10;
-    if (c >= 'A' && c <= 'F') return c - 'A' + 10;
-    return -1;
-}
 
 // The part of `text` before `separator`, which is taken away together with it.
 std::string_view take_until(std::string_view& text, char separator) {
@@ -27,22 +21,9 @@ std::string_view take_until(std::string_view& text, char separator) {
 
 }  // namespace
 
-std::optional<std::string> decode_percent(std::string_view text) {
-    std::string decoded;
-    decoded.reserve(text.size());
-    for (std::size_t i = 0; i < text.size(); ++i) {
-        if (text[i] != '%') {
-            decoded += text[i];
-            continue;
-        }
-        if (i + 2 >= text.size()) return std::nullopt;
-        const int high = hex_value(text[i + 1]);
-        const int low = hex_value(text[i + 2]);
-        if (high < 0 || low < 0) return std::nullopt;
-        decoded += static_cast<char>(high * 16 + low);
-        i += 2;
-    }
-    if (!count_code_points(decoded)) return std::nullopt;
+std::optional<std::string> decode_query_text(std::string_view text) {
+    std::optional<std::string> decoded = decode_percent(text);
+    if (decoded && !count_code_points(*decoded)) return std::nullopt;
     return decoded;
 }
 
@@ -115,8 +96,8 @@ std::optional<std::string> QueryReader::find(std::string_view name) {
     while (!rest.empty()) {
         std::string_view value = take_until(rest, '&');
         const std::string_view raw_name = take_until(value, '=');
-        if (decode_percent(raw_name) != name) continue;
-        std::optional<std::string> decoded = decode_percent(value);
+        if (decode_query_text(raw_name) != name) continue;
+        std::optional<std::string> decoded = decode_query_text(value);
         if (!decoded) refuse(name, "bad-encoding", "The parameter is not percent-encoded UTF-8.");
         if (found) refuse(name, "repeated", "The parameter may come once.");
         found = std::move(decoded).value_or("");

@@ -16,8 +16,8 @@
 
 namespace waybill::http {
 
-// Empty when a percent sign does not start an escape, or the outcome is not UTF-8. '+' is a plus.
-[[nodiscard]] std::optional<std::string> decode_percent(std::string_view text);
+// Of a name or a value; empty when it is not percent-encoded UTF-8. '+' is a plus.
+[[nodiscard]] std::optional<std::string> decode_query_text(std::string_view text);
 
 class QueryReader {
 public:

@@ -56,12 +56,6 @@ constexpr std::array<bool, 256> target_characters = [] {
 
 bool is_target_character(char c) { return target_characters[static_cast<unsigned char>(c)]; }
 
-std::string_view trim(std::string_view text) {
-    while (!text.empty() && (text.front() == ' ' || text.front() == '\t')) text.remove_prefix(1);
-    while (!text.empty() && (text.back() == ' ' || text.back() == '\t')) text.remove_suffix(1);
-    return text;
-}
-
 // What a head may hold once.
 struct Singles {
     std::size_t hosts = 0;
@@ -103,6 +97,12 @@ bool equal_names(std::string_view a, std::string_view b) {
     return a.size() == b.size() && std::ranges::equal(a, b, {}, to_lower, to_lower);
 }
 
+std::string_view trim_ows(std::string_view text) {
+    while (text.starts_with(' ') || text.starts_with('\t')) text.remove_prefix(1);
+    while (text.ends_with(' ') || text.ends_with('\t')) text.remove_suffix(1);
+    return text;
+}
+
 std::string_view find_head_fault(const HeaderList& headers, bool http_1_1) {
     Singles found;
     for (const auto& [name, value] : headers) {
@@ -126,7 +126,7 @@ Expectation find_expectation(const HeaderList& headers, bool http_1_1) {
         if (name.size() != 6 || !equal_names(name, "expect")) continue;
         for (std::size_t at = 0; at <= value.size();) {
             const std::size_t end = std::min(value.find(',', at), value.size());
-            const std::string_view member = trim(value.substr(at, end - at));
+            const std::string_view member = trim_ows(value.substr(at, end - at));
             at = end + 1;
             if (member.empty()) continue;
             if (!equal_names(member, "100-continue")) return Expectation::unknown;

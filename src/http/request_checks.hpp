@@ -12,6 +12,9 @@ namespace waybill::http {
 // Names compare without case.
 [[nodiscard]] bool equal_names(std::string_view a, std::string_view b);
 
+// Without the spaces and tabs at its ends (RFC 9110, 5.6.3).
+[[nodiscard]] std::string_view trim_ows(std::string_view text);
+
 // Empty when the head is sound, else one sentence: Host missing, repeated or odd; a Content-Length
 // that is no single number without leading zeros; a Transfer-Encoding that is not `chunked` alone, or
 // beside a length; a second Content-Type or Authorization.

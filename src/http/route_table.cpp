@@ -4,6 +4,7 @@
 #include <optional>
 #include <stdexcept>
 
+#include "domain/percent.hpp"
 #include "domain/work.hpp"
 
 namespace waybill::http {
@@ -16,13 +17,6 @@ struct Segments {
     [[nodiscard]] std::span<const std::string_view> view() const { return {items.data(), count}; }
 };
 
-int hex_value(char c) {
-    if (c >= '0' && c <= '9') return c - '0';
-    if (c >= 'a' && c <= 'f') return c - 'a' + 10;
-    if (c >= 'A' && c <= 'F') return c - 'A' + 10;
-    return -1;
-}
-
 // Decodes once, into `storage`, which must have room. Empty when the encoding is wrong, or hides
 // what would change the path.
 std::optional<std::string_view> decode_segment(std::string_view text, std::vector<char>& storage) {
@@ -32,14 +26,10 @@ std::optional<std::string_view> decode_segment(std::string_view text, std::vecto
             storage.push_back(text[i]);
             continue;
         }
-        if (i + 2 >= text.size()) return std::nullopt;
-        const int high = hex_value(text[i + 1]);
-        const int low = hex_value(text[i + 2]);
-        if (high < 0 || low < 0) return std::nullopt;
-        const char decoded = static_cast<char>(high * 16 + low);
-        if (decoded == '\0' || decoded == '/') return std::nullopt;
-        storage.push_back(decoded);
-        i += 2;
+        const std::optional<char> decoded = read_percent_escape(text.substr(i));
+        if (!decoded || *decoded == '\0' || *decoded == '/') return std::nullopt;
+        storage.push_back(*decoded);
+        i += percent_escape_length - 1;
     }
     return std::string_view(storage.data() + start, storage.size() - start);
 }

@@ -10,6 +10,7 @@
 #include <utility>
 
 #include "app/trace_maker.hpp"
+#include "domain/hex.hpp"
 #include "http/answer_headers.hpp"
 #include "http/client_address.hpp"
 #include "http/request_checks.hpp"
@@ -21,7 +22,6 @@ namespace waybill::http {
 namespace {
 
 constexpr std::size_t request_id_length_max = 128;
-constexpr std::string_view hex_digits = "0123456789abcdef";
 
 // What is kept of a request from its first check to its answer.
 struct Pending {
@@ -56,12 +56,6 @@ std::string_view bearer_token(const Request& request) {
     return value;
 }
 
-std::string_view trim(std::string_view text) {
-    while (!text.empty() && (text.front() == ' ' || text.front() == '\t')) text.remove_prefix(1);
-    while (!text.empty() && (text.back() == ' ' || text.back() == '\t')) text.remove_suffix(1);
-    return text;
-}
-
 // Several of them name none (w3.org/TR/trace-context, 3.2).
 std::optional<TraceContext> callers_trace(const Request& request) {
     std::optional<std::string_view> sent;
@@ -75,9 +69,9 @@ std::optional<TraceContext> callers_trace(const Request& request) {
 
 bool is_json_type(std::string_view value) {
     const std::size_t end = value.find(';');
-    if (!equal_names(trim(value.substr(0, end)), "application/json")) return false;
+    if (!equal_names(trim_ows(value.substr(0, end)), "application/json")) return false;
     if (end == std::string_view::npos) return true;
-    const std::string_view parameter = trim(value.substr(end + 1));
+    const std::string_view parameter = trim_ows(value.substr(end + 1));
     return parameter.empty() || equal_names(parameter, "charset=utf-8") || equal_names(parameter, "charset=\"utf-8\"");
 }
 

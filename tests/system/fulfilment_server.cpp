@@ -9,8 +9,11 @@
 #include <algorithm>
 #include <array>
 #include <cctype>
+#include <span>
 #include <stdexcept>
 #include <unistd.h>
+
+#include "domain/hex.hpp"
 
 namespace waybill::system_test {
 
@@ -48,13 +51,7 @@ std::string hmac_hex(const std::string& secret, const std::string& message) {
     unsigned size = 0;
     HMAC(EVP_sha256(), secret.data(), static_cast<int>(secret.size()),
          reinterpret_cast<const unsigned char*>(message.data()), message.size(), digest.data(), &size);
-    static constexpr std::string_view digits = "0123456789abcdef";
-    std::string out;
-    for (unsigned i = 0; i < size; ++i) {
-        out += digits[digest[i] >> 4];
-        out += digits[digest[i] & 15];
-    }
-    return out;
+    return to_hex(std::span(digest).first(size));
 }
 
 std::string FulfilmentCall::order_id() const {

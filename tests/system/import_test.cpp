@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "adapters/local/local.hpp"
+#include "domain/hex.hpp"
 #include "tests/system/checks.hpp"
 #include "tests/system/shop.hpp"
 #include "tests/unit/doubles/mongo_driver.hpp"
@@ -36,14 +37,7 @@ ObjectId id(int n) {
     const std::string digits = std::to_string(n);
     return {bytes + std::string(8 - digits.size(), '0') + digits};
 }
-std::string hex_of(int n) {
-    std::string text;
-    for (const char c : id(n).bytes) {
-        text += "0123456789abcdef"[static_cast<unsigned char>(c) >> 4];
-        text += "0123456789abcdef"[static_cast<unsigned char>(c) & 15];
-    }
-    return text;
-}
+std::string hex_of(int n) { return to_hex(id(n).bytes); }
 
 class OldServer {
 public:

@@ -13,20 +13,21 @@ MUTANT_LINES_MAX = 14
 # Who may include whom. A room may always include itself.
 ROOMS = {
     "domain": set(),
+    "posix": set(),
     "ports": {"domain"},
     "app": {"domain", "ports"},
-    "adapters/local": {"domain", "ports"},
-    "adapters/sqlite": {"domain", "ports"},
+    "adapters/local": {"domain", "posix", "ports"},
+    "adapters/sqlite": {"domain", "posix", "ports"},
     "adapters/mongo": {"domain", "ports"},
     "adapters/legacy": {"domain", "ports"},
-    "adapters/redis": {"domain", "ports"},
+    "adapters/redis": {"domain", "posix", "ports"},
     "adapters/aws": {"domain", "ports"},
     "adapters/smtp": {"domain", "ports"},
     "adapters/webcall": {"domain", "ports"},
     "http": {"domain", "ports", "app"},
     "worker": {"domain", "ports", "app"},
     "cli": {
-        "domain", "ports", "app", "http", "worker", "adapters/local", "adapters/sqlite", "adapters/mongo", "adapters/legacy", "adapters/redis",
+        "domain", "posix", "ports", "app", "http", "worker", "adapters/local", "adapters/sqlite", "adapters/mongo", "adapters/legacy", "adapters/redis",
         "adapters/aws", "adapters/smtp", "adapters/webcall",
     },
 }

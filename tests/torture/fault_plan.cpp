@@ -1,6 +1,7 @@
 #include "tests/torture/fault_plan.hpp"
 
 #include <algorithm>
+#include <iterator>
 
 #include "tests/torture/dice.hpp"
 
@@ -66,9 +67,10 @@ int amount_of(const std::string& name, Dice& dice) {
 }
 
 // One after the other, with a breath between them.
-void fill_lane(std::vector<Fault>& plan, const std::vector<Kind>& kinds, Dice dice, int least_gap_ms, int most_gap_ms,
-               const PlanOptions& options) {
-    if (kinds.empty()) return;
+std::vector<Fault> make_lane(const std::vector<Kind>& kinds, Dice dice, int least_gap_ms, int most_gap_ms,
+                             const PlanOptions& options) {
+    std::vector<Fault> lane;
+    if (kinds.empty()) return lane;
     const std::size_t processes = options.set == Options::Set::production ? 4 : 1;
     const int end_ms = options.seconds * 1'000;
     int at_ms = first_fault_ms;
@@ -78,9 +80,9 @@ void fill_lane(std::vector<Fault>& plan, const std::vector<Kind>& kinds, Dice di
         const int length_ms = kind.most_ms == 0 ? 0 : dice.between(kind.least_ms, kind.most_ms);
         const std::size_t target = static_cast<std::size_t>(dice.next() % processes);
         const int amount = amount_of(kind.name, dice);
-        if (at_ms + length_ms > end_ms) return;
-        plan.push_back({at_ms, kind.name, target, amount, length_ms > 0, false});
-        if (length_ms > 0) plan.push_back({at_ms + length_ms, kind.name, target, amount, true, true});
+        if (at_ms + length_ms > end_ms) return lane;
+        lane.push_back({at_ms, kind.name, target, amount, length_ms > 0, false});
+        if (length_ms > 0) lane.push_back({at_ms + length_ms, kind.name, target, amount, true, true});
         at_ms += length_ms;
     }
 }
@@ -92,12 +94,14 @@ std::vector<Fault> plan_faults(std::uint64_t seed, const PlanOptions& options) {
     if (options.set == Options::Set::production) parts.insert(parts.end(), of_embedded.begin(), of_embedded.end());
     if (options.disk) parts.push_back(disk_full);
     if (options.clock) parts.push_back(clock_jump);
-    std::vector<Fault> plan;
     // Kills so close together that there are as many as were asked for.
     const int gap_ms = options.kills_min > 0 ? std::min(2'000, options.seconds * 500 / options.kills_min) : 2'000;
-    fill_lane(plan, wanted_of(of_processes, options.wanted), Dice(seed, 3'000), gap_ms / 4, gap_ms, options);
-    fill_lane(plan, wanted_of(parts, options.wanted), Dice(seed, 3'001), 200, 1'500, options);
-    std::ranges::stable_sort(plan, [](const Fault& left, const Fault& right) { return left.at_ms < right.at_ms; });
+    const std::vector<Fault> to_processes =
+        make_lane(wanted_of(of_processes, options.wanted), Dice(seed, 3'000), gap_ms / 4, gap_ms, options);
+    const std::vector<Fault> to_parts =
+        make_lane(wanted_of(parts, options.wanted), Dice(seed, 3'001), 200, 1'500, options);
+    std::vector<Fault> plan;
+    std::ranges::merge(to_processes, to_parts, std::back_inserter(plan), {}, &Fault::at_ms, &Fault::at_ms);
     return plan;
 }
 

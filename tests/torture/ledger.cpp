@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstdio>
 #include <set>
+#include <utility>
 
 namespace waybill::torture {
 
@@ -86,14 +87,15 @@ std::string Ledger::history_of(const Subject& about) const {
         if (touches(event, about, keys)) chosen.push_back(&event);
     }
     if (chosen.empty()) return "  (nothing was asked about it)\n";
-    const auto by_begin = [](const Event* left, const Event* right) { return left->begun < right->begun; };
-    std::ranges::stable_sort(chosen, by_begin);
+    // What began at once stays in the order in which it was noted.
+    const auto begin_and_place = [](const Event* event) { return std::pair(event->begun, event); };
+    std::ranges::sort(chosen, {}, begin_and_place);
     const Micros first = chosen.front()->begun;
     const Micros last = chosen.back()->ended;
     for (const Event& event : events_) {
         if (is_fault(event) && event.begun >= first && event.begun <= last) chosen.push_back(&event);
     }
-    std::ranges::stable_sort(chosen, by_begin);
+    std::ranges::sort(chosen, {}, begin_and_place);
     std::string text;
     for (std::size_t i = 0; i < chosen.size(); ++i) {
         if (chosen.size() > history_lines_max && i == history_lines_max / 2) {

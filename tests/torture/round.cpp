@@ -115,7 +115,7 @@ void run_round(const RoundOptions& options, Verdict& verdict, Totals& totals) {
                 static_cast<unsigned long long>(digest_of(plan)), grace ? grace_s : 0,
                 options.tmpfs.empty() ? "" : ", the disk gets full", options.clock_jumps ? ", the clock jumps" : "");
     Ledger ledger;
-    World world({options.set, options.tmpfs, options.clock_jumps, grace, options.seconds / 8 + 1}, ledger);
+    World world({options.set, options.tmpfs, options.clock_jumps, grace, options.seconds / 8 + 1});
     Injector injector(world, ledger);
     Crowd crowd(world, ledger, options.seed);
     StatusLine status(world, ledger, injector, options.number);

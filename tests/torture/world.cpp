@@ -83,9 +83,8 @@ std::vector<const Good*> Goods::all() const {
     return list;
 }
 
-World::World(const WorldOptions& options, Ledger& ledger)
+World::World(const WorldOptions& options)
     : options_(options),
-      ledger_(ledger),
       fulfilment_([this](const FulfilmentCall& call) { return decide(call); },
                   system_test::FulfilmentServer::Calls::forgotten),
       fulfilment_way_(fulfilment_.port()),

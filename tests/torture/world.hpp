@@ -62,7 +62,7 @@ struct SeenMail {
 // Thread-safe but for starting and ending processes.
 class World {
 public:
-    World(const WorldOptions& options, Ledger& ledger);
+    explicit World(const WorldOptions& options);
     ~World();
     World(const World&) = delete;
     World& operator=(const World&) = delete;
@@ -106,7 +106,6 @@ private:
     system_test::FulfilmentAnswer decide(const system_test::FulfilmentCall& call);
 
     const WorldOptions options_;
-    Ledger& ledger_;
     std::atomic<bool> poisoned_ = true;
     mutable std::mutex mutex_;
     std::map<std::string, Call> calls_;

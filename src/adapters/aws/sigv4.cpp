@@ -7,24 +7,17 @@
 #include <array>
 #include <map>
 #include <optional>
+#include <span>
 #include <stdexcept>
+
+#include "domain/hex.hpp"
+#include "domain/percent.hpp"
 
 namespace waybill::aws {
 
 namespace {
 
 constexpr std::string_view algorithm = "AWS4-HMAC-SHA256";
-
-std::string hex(std::string_view bytes) {
-    constexpr std::string_view digits = "0123456789abcdef";
-    std::string out;
-    for (const char c : bytes) {
-        const auto byte = static_cast<unsigned char>(c);
-        out += digits[byte >> 4];
-        out += digits[byte & 15];
-    }
-    return out;
-}
 
 std::string hmac_sha256(std::string_view key, std::string_view message) {
     std::array<unsigned char, EVP_MAX_MD_SIZE> digest{};
@@ -42,24 +35,13 @@ bool is_unreserved(char c) {
            c == '.' || c == '~';
 }
 
-int hex_value(char c) {
-    if (c >= '0' && c <= '9') return c - '0';
-    if (c >= 'a' && c <= 'f') return c - 'a' + 10;
-    if (c >= 'A' && c <= 'F') return c - 'A' + 10;
-    return -1;
-}
-
-std::string percent_decode(std::string_view text) {
+// What begins no escape stands for itself.
+std::string decode_leniently(std::string_view text) {
     std::string out;
-    for (std::size_t i = 0; i < text.size(); ++i) {
-        const int high = text[i] == '%' && i + 2 < text.size() ? hex_value(text[i + 1]) : -1;
-        const int low = high >= 0 ? hex_value(text[i + 2]) : -1;
-        if (low < 0) {
-            out += text[i];
-            continue;
-        }
-        out += static_cast<char>(high * 16 + low);
-        i += 2;
+    while (!text.empty()) {
+        const std::optional<char> escaped = read_percent_escape(text);
+        out += escaped.value_or(text.front());
+        text.remove_prefix(escaped ? percent_escape_length : 1);
     }
     return out;
 }
@@ -90,8 +72,8 @@ std::string canonical_query(std::string_view query) {
         if (part.empty()) continue;
         const std::size_t equals = std::min(part.find('='), part.size());
         const std::string_view value = part.substr(std::min(equals + 1, part.size()));
-        pairs.emplace_back(percent_encode(percent_decode(part.substr(0, equals))),
-                           percent_encode(percent_decode(value)));
+        pairs.emplace_back(percent_encode(decode_leniently(part.substr(0, equals))),
+                           percent_encode(decode_leniently(value)));
     }
     std::ranges::sort(pairs);
     std::string out;
@@ -155,17 +137,14 @@ std::string amz_date(TimePoint time) {
 }  // namespace
 
 std::string percent_encode(std::string_view text, bool keep_slash) {
-    constexpr std::string_view digits = "0123456789ABCDEF";
     std::string out;
     for (const char c : text) {
         if (is_unreserved(c) || (keep_slash && c == '/')) {
             out += c;
             continue;
         }
-        const auto byte = static_cast<unsigned char>(c);
         out += '%';
-        out += digits[byte >> 4];
-        out += digits[byte & 15];
+        append_upper_hex(out, c);
     }
     return out;
 }
@@ -176,7 +155,7 @@ std::string sha256_hex(std::string_view bytes) {
     if (EVP_Digest(bytes.data(), bytes.size(), digest.data(), &size, EVP_sha256(), nullptr) != 1) {
         throw std::runtime_error("SHA-256 failed");
     }
-    return hex({reinterpret_cast<const char*>(digest.data()), size});
+    return to_hex(std::span(digest).first(size));
 }
 
 std::string canonical_request(const SignableRequest& request, PathForm form) {
@@ -211,7 +190,7 @@ Headers Signer::sign(const SignableRequest& request, const Credentials& credenti
     const std::string scope = day + "/" + region_ + "/" + service_ + "/aws4_request";
     const std::string to_sign =
         std::string(algorithm) + "\n" + date + "\n" + scope + "\n" + sha256_hex(canonical_request(whole, form));
-    const std::string signature = hex(hmac_sha256(signing_key(credentials.secret, day), to_sign));
+    const std::string signature = to_hex(hmac_sha256(signing_key(credentials.secret, day), to_sign));
     added.emplace_back("authorization", std::string(algorithm) + " Credential=" + credentials.key_id + "/" + scope +
                                             ", SignedHeaders=" + signed_names(canonical_headers(whole.headers)) +
                                             ", Signature=" + signature);

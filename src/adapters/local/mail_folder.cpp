@@ -13,6 +13,7 @@
 
 #include "adapters/local/local.hpp"
 #include "domain/ids.hpp"
+#include "posix/file_descriptor.hpp"
 
 namespace waybill::local {
 
@@ -32,28 +33,8 @@ bool is_valid_identity(std::string_view text) {
     return std::ranges::all_of(text, [](char c) { return is_valid_id(std::string_view(&c, 1)); });
 }
 
-class File {
-public:
-    explicit File(int fd) : fd_(fd) {}
-    File(const File&) = delete;
-    File& operator=(const File&) = delete;
-    File& operator=(File&& other) noexcept {
-        std::swap(fd_, other.fd_);
-        return *this;
-    }
-    ~File() {
-        if (fd_ >= 0) ::close(fd_);
-    }
-    [[nodiscard]] int fd() const { return fd_; }
-    [[nodiscard]] bool open() const { return fd_ >= 0; }
-    [[nodiscard]] bool close() { return ::close(std::exchange(fd_, -1)) == 0; }
-
-private:
-    int fd_;
-};
-
-int open_folder(int at, const char* name) {
-    return ::openat(at, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
+FileDescriptor open_folder(int at, const char* name) {
+    return FileDescriptor(::openat(at, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW));
 }
 
 bool write_all(int fd, std::string_view bytes) {
@@ -75,36 +56,37 @@ class DayFolder {
 public:
     // Empty when it is open, else what went wrong.
     std::string open(int mail_folder, std::string day) {
-        if (folder_.open() && day_ == day) return {};
+        if (folder_.is_open() && day_ == day) return {};
         day_ = std::move(day);
         if (::mkdirat(mail_folder, day_.c_str(), folder_mode) != 0 && errno != EEXIST) {
             return sentence("The mail folder cannot be written", errno);
         }
-        folder_ = File(open_folder(mail_folder, day_.c_str()));
-        return folder_.open() ? std::string() : sentence("The mail folder cannot be opened", errno);
+        folder_ = open_folder(mail_folder, day_.c_str());
+        return folder_.is_open() ? std::string() : sentence("The mail folder cannot be opened", errno);
     }
-    [[nodiscard]] int fd() const { return folder_.fd(); }
+    [[nodiscard]] int fd() const { return folder_.get(); }
 
 private:
     std::string day_;
-    File folder_{-1};
+    FileDescriptor folder_;
 };
 
 // A file without a name that gets its final one (open(2), O_TMPFILE): the cheapest way to show a mail only
 // when it is whole. False where the file system has no such files, and where the name is taken.
 bool link_mail(int day_folder, const std::string& name, std::string_view raw) {
-    File file(::openat(day_folder, ".", O_WRONLY | O_TMPFILE | O_CLOEXEC, mail_mode));
-    if (!file.open() || !write_all(file.fd(), raw)) return false;
-    const std::string nameless = "/proc/self/fd/" + std::to_string(file.fd());
+    FileDescriptor file(::openat(day_folder, ".", O_WRONLY | O_TMPFILE | O_CLOEXEC, mail_mode));
+    if (!file.is_open() || !write_all(file.get(), raw)) return false;
+    const std::string nameless = "/proc/self/fd/" + std::to_string(file.get());
     return ::linkat(AT_FDCWD, nameless.c_str(), day_folder, name.c_str(), AT_SYMLINK_FOLLOW) == 0 && file.close();
 }
 
 // Written aside and renamed, in the place of what has that name. Empty, or what went wrong.
 std::string replace_mail(int day_folder, const std::string& name, const Mail& mail) {
     const std::string aside = "." + mail.identity + ".tmp";
-    File file(::openat(day_folder, aside.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, mail_mode));
-    if (!file.open()) return sentence("The mail cannot be created", errno);
-    if (!write_all(file.fd(), mail.raw) || !file.close()) {
+    FileDescriptor file(
+        ::openat(day_folder, aside.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, mail_mode));
+    if (!file.is_open()) return sentence("The mail cannot be created", errno);
+    if (!write_all(file.get(), mail.raw) || !file.close()) {
         std::string problem = sentence("The mail cannot be written", errno);
         ::unlinkat(day_folder, aside.c_str(), 0);
         return problem;
@@ -132,8 +114,9 @@ public:
     MailFolder(const MailFolderOptions& options, Log& log)
         : folder_(options.folder), in_flight_max_(std::max<std::size_t>(options.in_flight_max, 1)), log_(log) {
         fs::create_directories(folder_);
-        const File probe(open_folder(AT_FDCWD, folder_.c_str()));
-        if (!probe.open()) throw std::system_error(errno, std::generic_category(), "the mail folder cannot be opened");
+        const FileDescriptor probe = open_folder(AT_FDCWD, folder_.c_str());
+        if (!probe.is_open())
+            throw std::system_error(errno, std::generic_category(), "the mail folder cannot be opened");
         thread_ = std::jthread([this](const std::stop_token& stop) { run(stop); });
     }
 
@@ -187,20 +170,20 @@ private:
     void write_batch(std::vector<WaitingMail>& batch) {
         std::error_code ignored;
         fs::create_directories(folder_, ignored);
-        const File folder(open_folder(AT_FDCWD, folder_.c_str()));
-        if (!folder.open()) return none_sent(batch, sentence("The mail folder cannot be opened", errno));
+        const FileDescriptor folder = open_folder(AT_FDCWD, folder_.c_str());
+        if (!folder.is_open()) return none_sent(batch, sentence("The mail folder cannot be opened", errno));
         DayFolder day;
         for (WaitingMail& waiting : batch) {
             if (!is_valid_identity(waiting.mail.identity)) {
                 waiting.result = {MailOutcome::refused, "The mail's identity cannot be a file name."};
                 continue;
             }
-            std::string problem = day.open(folder.fd(), format_rfc3339(waiting.mail.date).substr(0, 10));
+            std::string problem = day.open(folder.get(), format_rfc3339(waiting.mail.date).substr(0, 10));
             if (problem.empty()) problem = write_mail(day.fd(), waiting.mail);
             const MailOutcome outcome = problem.empty() ? MailOutcome::sent : MailOutcome::no_answer;
             waiting.result = {outcome, std::move(problem)};
         }
-        if (::syncfs(folder.fd()) != 0) none_sent(batch, sentence("The mails cannot be synced", errno));
+        if (::syncfs(folder.get()) != 0) none_sent(batch, sentence("The mails cannot be synced", errno));
     }
 
     static void none_sent(std::vector<WaitingMail>& batch, const std::string& problem) {

@@ -2,6 +2,7 @@
 #include <mutex>
 
 #include "adapters/local/local.hpp"
+#include "domain/hex.hpp"
 #include "domain/utf8.hpp"
 
 namespace waybill::local {
@@ -9,7 +10,6 @@ namespace waybill::local {
 namespace {
 
 constexpr std::size_t log_value_bytes_max = 2'000;
-constexpr std::string_view hex_digits = "0123456789abcdef";
 
 std::string_view to_word(LogLevel level) {
     switch (level) {

@@ -8,6 +8,8 @@
 #include <optional>
 #include <utility>
 
+#include "domain/percent.hpp"
+
 namespace waybill::redis {
 
 namespace {
@@ -21,30 +23,6 @@ std::unexpected<Error> refuse(std::string_view what) {
                 "The Redis URL " + std::string(what) +
                     "; it is redis://[user:password@]host[:port][/database], or rediss:// "
                     "for TLS.");
-}
-
-int hex_value(char c) {
-    if (c >= '0' && c <= '9') return c - '0';
-    if (c >= 'a' && c <= 'f') return c - 'a' + 10;
-    if (c >= 'A' && c <= 'F') return c - 'A' + 10;
-    return -1;
-}
-
-std::optional<std::string> percent_decode(std::string_view text) {
-    std::string out;
-    for (std::size_t i = 0; i < text.size(); ++i) {
-        if (text[i] != '%') {
-            out += text[i];
-            continue;
-        }
-        if (i + 2 >= text.size()) return std::nullopt;
-        const int high = hex_value(text[i + 1]);
-        const int low = hex_value(text[i + 2]);
-        if (high < 0 || low < 0) return std::nullopt;
-        out += static_cast<char>(high * 16 + low);
-        i += 2;
-    }
-    return out;
 }
 
 template <class Number>
@@ -69,8 +47,8 @@ bool is_host_name(std::string_view host) {
 Result<void> read_credentials(std::string_view text, RedisAddress& address) {
     const std::size_t colon = text.find(':');
     if (colon == std::string_view::npos) return refuse("has a user without a password");
-    std::optional<std::string> user = percent_decode(text.substr(0, colon));
-    std::optional<std::string> password = percent_decode(text.substr(colon + 1));
+    std::optional<std::string> user = decode_percent(text.substr(0, colon));
+    std::optional<std::string> password = decode_percent(text.substr(colon + 1));
     if (!user || !password) return refuse("has a '%' that two hexadecimal digits do not follow");
     if (password->empty()) return refuse("has an empty password");
     address.user = std::move(*user);

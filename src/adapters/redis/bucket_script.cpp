@@ -3,7 +3,10 @@
 #include <openssl/evp.h>
 
 #include <array>
+#include <span>
 #include <stdexcept>
+
+#include "domain/hex.hpp"
 
 namespace waybill::redis {
 
@@ -13,13 +16,7 @@ std::string bucket_script_sha1() {
     if (EVP_Digest(bucket_script.data(), bucket_script.size(), digest.data(), &size, EVP_sha1(), nullptr) != 1) {
         throw std::runtime_error("SHA-1 failed");
     }
-    constexpr std::string_view hex_digits = "0123456789abcdef";
-    std::string out;
-    for (unsigned int i = 0; i < size; ++i) {
-        out += hex_digits[digest[i] >> 4];
-        out += hex_digits[digest[i] & 15];
-    }
-    return out;
+    return to_hex(std::span(digest).first(size));
 }
 
 }  // namespace waybill::redis

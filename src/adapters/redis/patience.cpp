@@ -12,20 +12,18 @@
 
 namespace waybill::redis {
 
-Wake::Wake() : fd_(::eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC)) {
-    if (fd_ < 0) throw std::system_error(errno, std::generic_category(), "eventfd");
+Wake::Wake() : event_(::eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC)) {
+    if (!event_.is_open()) throw std::system_error(errno, std::generic_category(), "eventfd");
 }
-
-Wake::~Wake() { ::close(fd_); }
 
 void Wake::signal() {
     const std::uint64_t one = 1;
-    static_cast<void>(!::write(fd_, &one, sizeof one));  // a full counter is readable already
+    static_cast<void>(!::write(fd(), &one, sizeof one));  // a full counter is readable already
 }
 
 void Wake::clear() {
     std::uint64_t count = 0;
-    static_cast<void>(!::read(fd_, &count, sizeof count));
+    static_cast<void>(!::read(fd(), &count, sizeof count));
 }
 
 Milliseconds Patience::left() const {

@@ -5,6 +5,7 @@
 #include <stop_token>
 
 #include "ports/clock.hpp"
+#include "posix/file_descriptor.hpp"
 
 namespace waybill::redis {
 
@@ -12,16 +13,13 @@ namespace waybill::redis {
 class Wake {
 public:
     Wake();  // throws std::system_error
-    ~Wake();
-    Wake(const Wake&) = delete;
-    Wake& operator=(const Wake&) = delete;
 
     void signal();
     void clear();
-    [[nodiscard]] int fd() const { return fd_; }
+    [[nodiscard]] int fd() const { return event_.get(); }
 
 private:
-    int fd_;
+    FileDescriptor event_;
 };
 
 enum class Waited { ready, timed_out, stopped };

@@ -8,28 +8,13 @@
 #include <algorithm>
 #include <cerrno>
 #include <climits>
+#include <expected>
 #include <poll.h>
-#include <unistd.h>
 #include <utility>
 
 namespace waybill::redis {
 
 namespace {
-
-class Socket {
-public:
-    explicit Socket(int fd) : fd_(fd) {}
-    ~Socket() {
-        if (fd_ >= 0) ::close(fd_);
-    }
-    Socket(const Socket&) = delete;
-    Socket& operator=(const Socket&) = delete;
-    [[nodiscard]] int get() const { return fd_; }
-    [[nodiscard]] int release() { return std::exchange(fd_, -1); }
-
-private:
-    int fd_;
-};
 
 std::unexpected<Error> away(std::string sentence) { return fail(ErrorCode::unavailable, std::move(sentence)); }
 
@@ -43,33 +28,34 @@ std::string reason_of(int connect_errno) {
     return "cannot be reached; check the network, or correct REDIS_URL.";
 }
 
-// The descriptor, or minus errno.
-int connect_to(const SocketAddress& to, const Patience& patience) {
-    Socket socket(::socket(to.bytes.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
-    if (socket.get() < 0) return -errno;
+// The error is an errno.
+std::expected<FileDescriptor, int> connect_to(const SocketAddress& to, const Patience& patience) {
+    FileDescriptor socket(::socket(to.bytes.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
+    if (!socket.is_open()) return std::unexpected(errno);
     const int on = 1;
     static_cast<void>(::setsockopt(socket.get(), IPPROTO_TCP, TCP_NODELAY, &on, sizeof on));
     static_cast<void>(::setsockopt(socket.get(), SOL_SOCKET, SO_KEEPALIVE, &on, sizeof on));
     const auto* generic = reinterpret_cast<const sockaddr*>(&to.bytes);
-    if (::connect(socket.get(), generic, to.size) == 0) return socket.release();
-    if (errno != EINPROGRESS) return -errno;
-    if (patience.wait_for(socket.get(), POLLOUT) != Waited::ready) return -ETIMEDOUT;
+    if (::connect(socket.get(), generic, to.size) == 0) return socket;
+    if (errno != EINPROGRESS) return std::unexpected(errno);
+    if (patience.wait_for(socket.get(), POLLOUT) != Waited::ready) return std::unexpected(ETIMEDOUT);
     int problem = 0;
     socklen_t size = sizeof problem;
-    if (::getsockopt(socket.get(), SOL_SOCKET, SO_ERROR, &problem, &size) != 0) return -errno;
-    return problem == 0 ? socket.release() : -problem;
+    if (::getsockopt(socket.get(), SOL_SOCKET, SO_ERROR, &problem, &size) != 0) return std::unexpected(errno);
+    if (problem != 0) return std::unexpected(problem);
+    return socket;
 }
 
 // One address that swallows everything must not use up the time of the others.
-Result<int> connect_to_any(const RedisAddress& address, const std::vector<SocketAddress>& places,
-                           const Patience& patience) {
+Result<FileDescriptor> connect_to_any(const RedisAddress& address, const std::vector<SocketAddress>& places,
+                                      const Patience& patience) {
     int problem = ETIMEDOUT;
     for (std::size_t i = 0; i < places.size(); ++i) {
         const auto share = patience.left() / static_cast<int>(places.size() - i);
-        const int fd =
+        std::expected<FileDescriptor, int> socket =
             connect_to(places[i], {patience.clock, patience.clock.steady_now() + share, patience.wake, patience.stop});
-        if (fd >= 0) return fd;
-        problem = -fd;
+        if (socket) return std::move(*socket);
+        problem = socket.error();
     }
     if (problem == ETIMEDOUT) return no_answer_in_time(address);
     return away("Redis at " + address.place() + " " + reason_of(problem));
@@ -119,25 +105,18 @@ Result<TlsContext> make_tls_context(const std::filesystem::path& ca_file) {
 Result<Stream> Stream::open(const RedisAddress& address, SSL_CTX* tls, Resolver& resolver, const Patience& patience) {
     Result<std::vector<SocketAddress>> places = resolver.resolve(patience);
     if (!places) return fail(std::move(places.error()));
-    const Result<int> fd = connect_to_any(address, *places, patience);
-    if (!fd) return fail(fd.error());
-    Stream stream(*fd);
+    Result<FileDescriptor> socket = connect_to_any(address, *places, patience);
+    if (!socket) return fail(std::move(socket.error()));
+    Stream stream(std::move(*socket));
     if (tls != nullptr) {
         if (auto done = stream.shake_hands(address, tls, patience); !done) return fail(std::move(done.error()));
     }
     return stream;
 }
 
-Stream::Stream(Stream&& other) noexcept : fd_(std::exchange(other.fd_, -1)), tls_(std::move(other.tls_)) {}
-
-Stream::~Stream() {
-    tls_.reset();
-    if (fd_ >= 0) ::close(fd_);
-}
-
 Result<void> Stream::shake_hands(const RedisAddress& address, SSL_CTX* tls, const Patience& patience) {
     tls_.reset(SSL_new(tls));
-    if (!tls_ || SSL_set_fd(tls_.get(), fd_) != 1 || !expect_host(tls_.get(), address)) throw std::bad_alloc();
+    if (!tls_ || SSL_set_fd(tls_.get(), fd()) != 1 || !expect_host(tls_.get(), address)) throw std::bad_alloc();
     for (;;) {
         ERR_clear_error();
         const int result = SSL_connect(tls_.get());
@@ -148,7 +127,7 @@ Result<void> Stream::shake_hands(const RedisAddress& address, SSL_CTX* tls, cons
             return away(verdict == X509_V_OK ? not_tls(address) : untrusted(address, verdict));
         }
         const short events = moved.step == Step::want_read ? POLLIN : POLLOUT;
-        if (patience.wait_for(fd_, events) != Waited::ready) {
+        if (patience.wait_for(fd(), events) != Waited::ready) {
             return away("Redis at " + address.place() +
                         " did not answer the TLS handshake in time; use redis:// if that port is in clear.");
         }
@@ -171,7 +150,7 @@ Stream::Moved Stream::read_some(std::span<char> buffer) {
         return got > 0 ? Moved{Step::moved, static_cast<std::size_t>(got)} : judge_tls(got);
     }
     for (;;) {
-        const ssize_t got = ::recv(fd_, buffer.data(), buffer.size(), 0);
+        const ssize_t got = ::recv(fd(), buffer.data(), buffer.size(), 0);
         if (got > 0) return {Step::moved, static_cast<std::size_t>(got)};
         if (got < 0 && errno == EINTR) continue;
         if (got < 0 && (errno == EAGAIN || errno == EWOULDBLOCK)) return {Step::want_read, 0};
@@ -186,7 +165,7 @@ Stream::Moved Stream::write_some(std::string_view bytes) {
         return put > 0 ? Moved{Step::moved, static_cast<std::size_t>(put)} : judge_tls(put);
     }
     for (;;) {
-        const ssize_t put = ::send(fd_, bytes.data(), bytes.size(), MSG_NOSIGNAL);
+        const ssize_t put = ::send(fd(), bytes.data(), bytes.size(), MSG_NOSIGNAL);
         if (put >= 0) return {Step::moved, static_cast<std::size_t>(put)};
         if (errno == EINTR) continue;
         if (errno == EAGAIN || errno == EWOULDBLOCK) return {Step::want_write, 0};

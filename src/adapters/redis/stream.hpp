@@ -10,11 +10,13 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <utility>
 
 #include "adapters/redis/address.hpp"
 #include "adapters/redis/patience.hpp"
 #include "adapters/redis/resolver.hpp"
 #include "domain/error.hpp"
+#include "posix/file_descriptor.hpp"
 
 namespace waybill::redis {
 
@@ -39,24 +41,21 @@ public:
     // Connects, and with TLS checks certificate and host name. Errors: unavailable (says what to do).
     [[nodiscard]] static Result<Stream> open(const RedisAddress& address, SSL_CTX* tls, Resolver& resolver,
                                              const Patience& patience);
-    Stream(Stream&& other) noexcept;
-    Stream& operator=(Stream&& other) = delete;
-    ~Stream();
 
     [[nodiscard]] Moved read_some(std::span<char> buffer);
     [[nodiscard]] Moved write_some(std::string_view bytes);
 
     // What poll cannot see, because it has been read from the socket already.
     [[nodiscard]] bool holds_unread() const { return tls_ != nullptr && SSL_pending(tls_.get()) > 0; }
-    [[nodiscard]] int fd() const { return fd_; }
+    [[nodiscard]] int fd() const { return socket_.get(); }
 
 private:
-    explicit Stream(int fd) : fd_(fd) {}
+    explicit Stream(FileDescriptor socket) : socket_(std::move(socket)) {}
     [[nodiscard]] Result<void> shake_hands(const RedisAddress& address, SSL_CTX* tls, const Patience& patience);
     [[nodiscard]] Moved judge_tls(int result);
 
-    int fd_;
-    std::unique_ptr<SSL, FreeTls> tls_;
+    FileDescriptor socket_;
+    std::unique_ptr<SSL, FreeTls> tls_;  // last: it goes before its socket
 };
 
 }  // namespace waybill::redis

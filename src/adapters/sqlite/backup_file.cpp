@@ -16,7 +16,8 @@
 #include <system_error>
 #include <vector>
 
-#include "adapters/sqlite/open_file.hpp"
+#include "domain/hex.hpp"
+#include "posix/file_descriptor.hpp"
 
 namespace waybill::sqlite {
 
@@ -70,15 +71,6 @@ bool read_pieces(int file, std::uint64_t bytes, const std::function<bool(std::st
     return true;
 }
 
-std::string to_hex(std::span<const unsigned char> bytes) {
-    std::string text;
-    for (const unsigned char byte : bytes) {
-        text += "0123456789abcdef"[byte >> 4];
-        text += "0123456789abcdef"[byte & 15];
-    }
-    return text;
-}
-
 struct DigestEnd {
     void operator()(EVP_MD_CTX* digest) const { EVP_MD_CTX_free(digest); }
 };
@@ -130,7 +122,7 @@ std::unexpected<Error> file_trouble(const std::filesystem::path& file, int error
 }
 
 Result<SealedFile> seal(const std::filesystem::path& file) {
-    const OpenFile open(file, O_RDWR);
+    const FileDescriptor open = open_file(file, O_RDWR);
     struct stat found {};
     if (!open.is_open() || ::fstat(open.get(), &found) != 0) return file_trouble(file, errno);
     SealedFile sealed{.database_bytes = static_cast<std::uint64_t>(found.st_size), .sha256 = {}};
@@ -144,7 +136,7 @@ Result<SealedFile> seal(const std::filesystem::path& file) {
 }
 
 Result<SealedFile> check_seal(const std::filesystem::path& file) {
-    const OpenFile open(file, O_RDONLY);
+    const FileDescriptor open = open_file(file, O_RDONLY);
     struct stat found {};
     if (!open.is_open() || ::fstat(open.get(), &found) != 0) return file_trouble(file, errno);
     if (!S_ISREG(found.st_mode)) return damaged(file);
@@ -163,9 +155,9 @@ Result<SealedFile> check_seal(const std::filesystem::path& file) {
 
 Result<void> copy_database(const std::filesystem::path& file, const SealedFile& sealed,
                            const std::filesystem::path& into) {
-    const OpenFile from(file, O_RDONLY);
+    const FileDescriptor from = open_file(file, O_RDONLY);
     if (!from.is_open()) return file_trouble(file, errno);
-    const OpenFile to(into, O_RDWR | O_CREAT | O_TRUNC);
+    const FileDescriptor to = open_file(into, O_RDWR | O_CREAT | O_TRUNC);
     if (!to.is_open()) return file_trouble(into, errno);
     std::uint64_t at = 0;
     const bool copied = read_pieces(from.get(), sealed.database_bytes, [&](std::string_view piece) {
@@ -178,7 +170,7 @@ Result<void> copy_database(const std::filesystem::path& file, const SealedFile& 
 }
 
 Result<void> write_small_file(const std::filesystem::path& file, const std::string& text) {
-    const OpenFile open(file, O_WRONLY | O_CREAT | O_TRUNC);
+    const FileDescriptor open = open_file(file, O_WRONLY | O_CREAT | O_TRUNC);
     if (!open.is_open() || !write_at(open.get(), 0, text) || ::fsync(open.get()) != 0) {
         return file_trouble(file, errno);
     }
@@ -186,7 +178,7 @@ Result<void> write_small_file(const std::filesystem::path& file, const std::stri
 }
 
 Result<std::string> read_small_file(const std::filesystem::path& file) {
-    const OpenFile open(file, O_RDONLY);
+    const FileDescriptor open = open_file(file, O_RDONLY);
     if (!open.is_open() && errno == ENOENT) return std::string{};
     std::string text(small_file_bytes_max + 1, '\0');
     std::size_t got = 0;
@@ -197,7 +189,7 @@ Result<std::string> read_small_file(const std::filesystem::path& file) {
 }
 
 Result<void> sync_file(const std::filesystem::path& file) {
-    const OpenFile open(file, O_RDWR);
+    const FileDescriptor open = open_file(file, O_RDWR);
     if (!open.is_open() || ::fsync(open.get()) != 0) return file_trouble(file, errno);
     return {};
 }

@@ -7,7 +7,6 @@
 #include <cerrno>
 #include <charconv>
 #include <csignal>
-#include <fcntl.h>
 #include <string>
 #include <system_error>
 #include <unistd.h>
@@ -79,11 +78,8 @@ void write_holder(int file, Access access) {
 }  // namespace
 
 Result<void> sync_dir(const std::filesystem::path& dir) {
-    const int file = ::open(dir.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (file < 0) return unusable(dir, errno);
-    const int failed = ::fsync(file) == 0 ? 0 : errno;
-    ::close(file);
-    if (failed != 0) return unusable(dir, failed);
+    const FileDescriptor folder = open_file(dir, O_RDONLY | O_DIRECTORY);
+    if (!folder.is_open() || ::fsync(folder.get()) != 0) return unusable(dir, errno);
     return {};
 }
 
@@ -97,18 +93,6 @@ Result<void> make_data_dir(const std::filesystem::path& dir) {
     return sync_dir(parent);
 }
 
-DirLock& DirLock::operator=(DirLock&& other) noexcept {
-    if (this == &other) return *this;
-    release();
-    file_ = std::exchange(other.file_, -1);
-    return *this;
-}
-
-void DirLock::release() {
-    if (file_ >= 0) ::close(file_);
-    file_ = -1;
-}
-
 std::filesystem::path database_file(const std::filesystem::path& data_dir) { return data_dir / "waybill.db"; }
 
 std::filesystem::path log_file(const std::filesystem::path& data_dir) { return data_dir / "waybill.db-wal"; }
@@ -120,23 +104,20 @@ std::filesystem::path secret_file(const std::filesystem::path& data_dir) { retur
 Result<void> prepare_data_dir(const std::filesystem::path& data_dir) {
     if (Result<void> made = make_data_dir(data_dir); !made) return made;
     for (const std::filesystem::path& file : {database_file(data_dir), journal_file(data_dir)}) {
-        const int opened = ::open(file.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
-        if (opened < 0) return unusable(data_dir, errno);
-        ::close(opened);
+        if (!open_file(file, O_RDWR | O_CREAT).is_open()) return unusable(data_dir, errno);
     }
     return sync_dir(data_dir);
 }
 
 Result<DirLock> lock_data_dir(const std::filesystem::path& data_dir, Access access, Milliseconds wait, Clock& clock) {
     const std::filesystem::path path = data_dir / "waybill.lock";
-    const int file = ::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
-    if (file < 0) return unusable(data_dir, errno);
-    DirLock lock(file);
+    FileDescriptor file = open_file(path, O_RDWR | O_CREAT);
+    if (!file.is_open()) return unusable(data_dir, errno);
     const SteadyTime deadline = clock.steady_now() + wait;
-    while (::flock(file, LOCK_EX | LOCK_NB) != 0) {
+    while (::flock(file.get(), LOCK_EX | LOCK_NB) != 0) {
         if (errno == EINTR) continue;
         if (errno != EWOULDBLOCK) return unusable(data_dir, errno);
-        const Holder holder = read_holder(file);
+        const Holder holder = read_holder(file.get());
         if (access == Access::command && holder.is_restore()) return refuse_beside(holder, data_dir);
         if (access == Access::command) return DirLock{};
         if ((holder.is_server && surely_lives(holder)) || clock.steady_now() >= deadline) {
@@ -146,17 +127,16 @@ Result<DirLock> lock_data_dir(const std::filesystem::path& data_dir, Access acce
         }
         clock.sleep_for(lock_retry_every);
     }
-    write_holder(file, access);
-    return lock;
+    write_holder(file.get(), access);
+    return DirLock(std::move(file));
 }
 
 Result<void> refuse_beside_restore(const std::filesystem::path& data_dir) {
-    const int file = ::open((data_dir / "waybill.lock").c_str(), O_RDONLY | O_CLOEXEC);
-    if (file < 0) return {};
-    const DirLock looked(file);
+    const FileDescriptor file = open_file(data_dir / "waybill.lock", O_RDONLY);
+    if (!file.is_open()) return {};
     // The name of one that has ended stays.
-    if (::flock(file, LOCK_SH | LOCK_NB) == 0) return {};
-    const Holder holder = read_holder(file);
+    if (::flock(file.get(), LOCK_SH | LOCK_NB) == 0) return {};
+    const Holder holder = read_holder(file.get());
     if (holder.is_restore()) return refuse_beside(holder, data_dir);
     return {};
 }

@@ -7,6 +7,7 @@
 #include "adapters/sqlite/sqlite.hpp"
 #include "domain/error.hpp"
 #include "ports/clock.hpp"
+#include "posix/file_descriptor.hpp"
 
 namespace waybill::sqlite {
 
@@ -14,15 +15,12 @@ namespace waybill::sqlite {
 class DirLock {
 public:
     DirLock() = default;
-    explicit DirLock(int file) : file_(file) {}
-    DirLock(DirLock&& other) noexcept : file_(std::exchange(other.file_, -1)) {}
-    DirLock& operator=(DirLock&& other) noexcept;
-    ~DirLock() { release(); }
-    [[nodiscard]] bool held() const { return file_ >= 0; }
-    void release();
+    explicit DirLock(FileDescriptor file) : file_(std::move(file)) {}
+    [[nodiscard]] bool held() const { return file_.is_open(); }
+    void release() { file_ = {}; }
 
 private:
-    int file_ = -1;
+    FileDescriptor file_;
 };
 
 // Creates the directory (mode 0700) where it is missing. Errors (unavailable): one sentence that names it.

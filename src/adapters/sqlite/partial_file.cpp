@@ -15,7 +15,7 @@ namespace {
 
 constexpr int tries_max = 100;
 
-OpenFile open_partial(const std::filesystem::path& path) { return {path, O_RDWR | O_CREAT}; }
+FileDescriptor open_partial(const std::filesystem::path& path) { return open_file(path, O_RDWR | O_CREAT); }
 
 // Since it was opened it may have become the file that it was written for.
 bool has_name(int file, const std::filesystem::path& path) {

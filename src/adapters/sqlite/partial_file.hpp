@@ -3,8 +3,8 @@
 
 #include <filesystem>
 
-#include "adapters/sqlite/open_file.hpp"
 #include "domain/error.hpp"
+#include "posix/file_descriptor.hpp"
 
 namespace waybill::sqlite {
 
@@ -25,7 +25,7 @@ public:
     const std::filesystem::path path;
 
 private:
-    OpenFile file_;
+    FileDescriptor file_;
     bool is_ours_ = false;
 };
 

@@ -15,6 +15,7 @@
 #include "adapters/sqlite/order_journal.hpp"
 #include "adapters/sqlite/replaced_shop.hpp"
 #include "adapters/sqlite/schema.hpp"
+#include "posix/file_descriptor.hpp"
 
 namespace waybill::sqlite {
 
@@ -28,17 +29,15 @@ Path aside(const Path& file) { return file.string() + ".restoring"; }
 // os_unix.c).
 Result<void> refuse_while_open(const Path& data_dir) {
     const Path database = database_file(data_dir);
-    const int file = ::open(database.c_str(), O_RDWR | O_CLOEXEC);
-    if (file < 0 && errno == ENOENT) return {};
-    if (file < 0) return file_trouble(database, errno);
+    const FileDescriptor file = open_file(database, O_RDWR);
+    if (!file.is_open() && errno == ENOENT) return {};
+    if (!file.is_open()) return file_trouble(database, errno);
     struct flock wanted {};
     wanted.l_type = F_WRLCK;
     wanted.l_whence = SEEK_SET;
     wanted.l_start = 1 << 30;
     wanted.l_len = 512;
-    const int asked = ::fcntl(file, F_GETLK, &wanted);
-    ::close(file);
-    if (asked != 0 || wanted.l_type == F_UNLCK) return {};
+    if (::fcntl(file.get(), F_GETLK, &wanted) != 0 || wanted.l_type == F_UNLCK) return {};
     return fail(ErrorCode::unavailable, "Another Waybill command (process " + std::to_string(wanted.l_pid) + ") uses " +
                                             data_dir.string() + "; wait until it has ended.");
 }

