@@ -225,7 +225,9 @@ std::string_view scalar_at(std::string_view text) {
 bool is_scalar(std::string_view text) {
     bj::basic_parser<Acceptor> parser{bj::parse_options{}};
     const ErrorCodeOfParser error = parse(parser, text).error;
-    return !error || error == bj::error::exponent_overflow;
+    if (error != bj::error::exponent_overflow) return !error;
+    // It stopped within the digits of an exponent: all that comes has to be more of them.
+    return text.find_last_not_of("0123456789") <= text.find_first_of("eE") + 1;
 }
 
 // The structure of a document, token by token. Not by recursion: it may be as deep as it is long.
@@ -306,7 +308,7 @@ JsonProblem refusal_of(const ErrorCodeOfParser& error, const TreeBuilder& builde
                        "Nested deeper than " + std::to_string(json_depth_max) + " arrays and objects.");
     }
     if (error == bj::error::exponent_overflow) {
-        return refused(builder.pointer(), "out-of-range", "The number is too large.");
+        return refused(builder.pointer(), "out-of-range", "The number's exponent is too large.");
     }
     return refused(builder.pointer(), "lone-surrogate", "A surrogate stands without its other half.");
 }

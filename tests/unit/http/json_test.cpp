@@ -175,6 +175,15 @@ std::vector<std::string> malformed_texts() {
         // duplicate names, and broken
         R"({"a":1,"a":2)",
         R"([1e400)",
+        // exponents beyond what the parser reads, and broken
+        "[1e99999999999]x",
+        "[1e99999999999",
+        "{\"a\":1e99999999999,,}",
+        "[1e99999999999,\"\xFF\"]",
+        "[1e-99999999999] x",
+        "1e99999999999x",
+        "1e+99999999999.5",
+        "1e99999999999e1",
         std::string("null\0", 5),
     };
 }
@@ -241,7 +250,7 @@ TEST(ReadJson, what_lies_too_deep_is_malformed_where_it_would_be_higher_up) {
     std::vector<std::string> texts = malformed_texts();
     for (const char* text :
          {"", "1", " 1 , 2 ", "{\"a\" : [ ] , \"b\" : { } }", R"("\"]")", R"({"\\":"\\\""})", "1e400", "-0.5E+1",
-          R"("\uD800")", R"({"a":1,"a":2})", "null,true,false", "\"\xC3\xA9\""}) {
+          "1e-99999999999", "0E+99999999999", R"("\uD800")", R"({"a":1,"a":2})", "null,true,false", "\"\xC3\xA9\""}) {
         texts.emplace_back(text);
     }
     for (const std::string& text : texts) {
