@@ -174,7 +174,7 @@ Result<User> Auth::find_by_password(std::string_view email, std::string_view pas
 
 // A login does not fail because its hash could not be replaced: the next one tries again.
 void Auth::strengthen_hash(const User& user, std::string_view password) {
-    if (!needs_rehash(user.password_hash, options_.password_cost)) return;
+    if (!needs_rehash(password, user.password_hash, options_.password_cost)) return;
     const auto stored =
         store_.rehash_password(user.id, user.password_hash, hash_password(password, options_.password_cost, clock_));
     if (!stored) log_.write(LogLevel::warn, "password-not-rehashed", {{"user_id", user.id.text}});

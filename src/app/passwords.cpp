@@ -21,6 +21,7 @@ namespace {
 
 constexpr std::string_view argon2id_prefix = "$argon2id$v=19$m=";
 constexpr std::size_t hash_length = 32;
+constexpr std::size_t bcrypt_octets_read = 72;
 
 // A damaged or hostile hash must not take more than this to verify.
 constexpr std::uint32_t argon2id_memory_kib_max = 1u << 20;
@@ -72,8 +73,8 @@ bool verify_argon2id(std::string_view password, std::string_view hash) {
     return crypto_pwhash_str_verify(text.data(), password.data(), password.size()) == 0;
 }
 
-// Only the first 72 octets count, as they did for the system that made the hash. A zero inside would
-// end the password early.
+// Only the first `bcrypt_octets_read` count, as they did for the system that made the hash. A zero inside
+// would end the password early.
 bool verify_bcrypt(std::string_view password, const std::string& hash) {
     if (password.contains('\0')) return false;
     const auto scratch = std::make_unique<crypt_data>();
@@ -124,7 +125,8 @@ bool verify_password(std::string_view password, const std::string& hash) {
     return is_bcrypt_hash(hash) && verify_bcrypt(password, hash);
 }
 
-bool needs_rehash(const std::string& hash, const PasswordCost& cost) {
+bool needs_rehash(std::string_view password, const std::string& hash, const PasswordCost& cost) {
+    if (is_bcrypt_hash(hash)) return password.size() <= bcrypt_octets_read;
     const auto present = find_argon2id_cost(hash);
     return !present || present->memory_kib < cost.memory_kib || present->iterations < cost.iterations;
 }

@@ -23,7 +23,8 @@ struct PasswordCost {
 // False for anything that is not an argon2id PHC string or a $2a$, $2b$ or $2y$ bcrypt hash.
 [[nodiscard]] bool verify_password(std::string_view password, const std::string& hash);
 
-// Whether a hash that has just verified should be replaced: bcrypt, or weaker than `cost`.
-[[nodiscard]] bool needs_rehash(const std::string& hash, const PasswordCost& cost);
+// Whether a hash that `password` has just verified should be replaced by one of it: bcrypt, or weaker than
+// `cost`. Not where bcrypt has read the beginning of the password only: the rest may be anything.
+[[nodiscard]] bool needs_rehash(std::string_view password, const std::string& hash, const PasswordCost& cost);
 
 }  // namespace waybill

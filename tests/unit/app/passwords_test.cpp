@@ -168,7 +168,13 @@ TEST(Passwords, are_hashed_again_when_their_hash_is_bcrypt_weaker_or_out_of_boun
         {"$argon2id$v=19$m=64,t=65,p=1$c29tZXNhbHQ$CTFhFdXPJO1aFaMaO6Mm5c8y7cJHAph8ArZWb2GRPPc", cheap, true},
         {"", cheap, true},
     };
-    for (const auto& c : cases) EXPECT_EQ(needs_rehash(c.hash, c.cost), c.expected) << c.hash;
+    for (const auto& c : cases) EXPECT_EQ(needs_rehash("x", c.hash, c.cost), c.expected) << c.hash;
+}
+
+TEST(Bcrypt, a_hash_is_not_replaced_by_a_password_that_it_read_the_beginning_of) {
+    EXPECT_TRUE(needs_rehash(std::string(72, 'x'), bcrypt_of_72, cheap));
+    EXPECT_FALSE(needs_rehash(std::string(73, 'x'), bcrypt_of_72, cheap));
+    EXPECT_TRUE(needs_rehash(std::string(73, 'x'), hash_of("x"), {.memory_kib = 65, .iterations = 1}));
 }
 
 }  // namespace
