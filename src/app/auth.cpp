@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "app/common_passwords.hpp"
+#include "domain/utf8.hpp"
 
 namespace waybill {
 
@@ -20,9 +21,8 @@ void check_email(const std::optional<std::string>& normalized, std::vector<Field
 }
 
 void check_name(std::string_view name, std::vector<FieldProblem>& problems) {
-    const auto is_control = [](char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7f; };
     const auto length = count_code_points(name);
-    if (!length || std::ranges::any_of(name, is_control)) {
+    if (!length || has_control_character(name)) {
         problems.push_back({"/name", "bad-characters", "A name is UTF-8 without control characters."});
     } else if (*length > user_name_length_max) {
         problems.push_back(

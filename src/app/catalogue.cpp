@@ -11,22 +11,11 @@
 
 #include "app/single_flight.hpp"
 #include "domain/encoding.hpp"
+#include "domain/utf8.hpp"
 
 namespace waybill {
 
 namespace {
-
-// U+0000 to U+001F, U+007F, and U+0080 to U+009F, which UTF-8 writes as C2 80 to C2 9F.
-bool has_control_character(std::string_view text) {
-    unsigned char previous = 0;
-    for (const char c : text) {
-        const auto octet = static_cast<unsigned char>(c);
-        if (octet < 0x20 || octet == 0x7f) return true;
-        if (previous == 0xc2 && octet < 0xa0) return true;
-        previous = octet;
-    }
-    return false;
-}
 
 void check_name(std::string_view name, std::vector<FieldProblem>& problems) {
     const std::optional<std::size_t> length = count_code_points(name);

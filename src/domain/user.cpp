@@ -34,6 +34,12 @@ bool every_part(std::string_view text, bool (*accepts)(std::string_view)) {
     return accepts(text);
 }
 
+// =?charset?encoding?text?= (RFC 2047): no program should decode one in an address, some do.
+bool has_encoded_word(std::string_view text) {
+    const std::size_t begin = text.find("=?");
+    return begin != std::string_view::npos && text.find("?=", begin + 2) != std::string_view::npos;
+}
+
 char to_lower(char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; }
 
 constexpr std::string_view bcrypt_letters = "./ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789";
@@ -68,6 +74,7 @@ std::optional<std::string> normalize_email(std::string_view text) {
     const std::size_t at = text.find('@');
     if (at > email_local_length_max) return std::nullopt;  // npos too
     if (!every_part(text.substr(0, at), is_atom)) return std::nullopt;
+    if (has_encoded_word(text)) return std::nullopt;
     if (!every_part(text.substr(at + 1), is_host_label)) return std::nullopt;
     std::string address{text};
     std::ranges::transform(address, address.begin(), to_lower);

@@ -34,7 +34,7 @@ struct User {
 };
 
 // The address in lower case, or empty when it is none. A conservative subset of RFC 5321 (a
-// dot-atom, one '@', host labels): no control character, space, quote or comment can pass, so that
+// dot-atom, one '@', host labels): no control character, space, quote, comment or encoded word passes, so that
 // neither a header nor an SMTP command can be injected.
 [[nodiscard]] std::optional<std::string> normalize_email(std::string_view text);
 

@@ -43,4 +43,16 @@ std::size_t utf8_sequence_length(std::string_view text) {
     return form->length;
 }
 
+// UTF-8 writes U+0080 to U+009F as C2 80 to C2 9F.
+bool has_control_character(std::string_view text) {
+    std::uint8_t previous = 0;
+    for (const char c : text) {
+        const auto octet = static_cast<std::uint8_t>(c);
+        if (octet < 0x20 || octet == 0x7f) return true;
+        if (previous == 0xc2 && octet < 0xa0) return true;
+        previous = octet;
+    }
+    return false;
+}
+
 }  // namespace waybill

@@ -71,6 +71,14 @@ std::optional<IpAddress> parse_ip_address(std::string_view text) {
     return std::nullopt;
 }
 
+std::string network_of(const std::string& address) {
+    if (!address.contains(':')) return address;
+    std::optional<IpAddress> parsed = parse_ip_address(address);
+    if (!parsed || parsed->is_v4()) return address;
+    std::fill(parsed->bytes.begin() + 8, parsed->bytes.end(), std::uint8_t{0});
+    return parsed->to_string() + "/64";
+}
+
 TrustedProxies::TrustedProxies(const std::vector<std::string>& entries) {
     for (const std::string& entry : entries) {
         const std::string_view text = entry;

@@ -23,6 +23,10 @@ struct IpAddress {
 
 [[nodiscard]] std::optional<IpAddress> parse_ip_address(std::string_view text);
 
+// What counts as one client where tries are counted: the address, of IPv6 the /64 that it lies in, since
+// nobody is given less (RFC 6177).
+[[nodiscard]] std::string network_of(const std::string& address);
+
 // Immutable, so thread-safe.
 class TrustedProxies {
 public:

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "domain/user.hpp"
+#include "http/client_address.hpp"
 #include "http/problem.hpp"
 
 namespace waybill::http {
@@ -21,8 +22,9 @@ Admission admit(RateLimiter& limiter, std::string_view key, const RateLimit& lim
 LoginLimit::LoginLimit(const Services& services, const Request& request, std::string_view email)
     : services_(services), request_(request) {
     account_key_.append("auth:acct:").append(normalize_email(email).value_or("-"));
-    account_key_.append("|").append(request.client_address);
-    address_key_.append("auth:addr:").append(request.client_address);
+    const std::string network = network_of(request.client_address);
+    account_key_.append("|").append(network);
+    address_key_.append("auth:addr:").append(network);
 }
 
 std::optional<Response> LoginLimit::charge() {

@@ -334,12 +334,13 @@ std::optional<Response> Router::State::refuse_rate(Pending& pending, const Calle
     const LimitClass limited = pending.row->route.limit;
     if (limited == LimitClass::none) return std::nullopt;
     const EdgeOptions& edge = services_.edge;
-    const std::string& address = pending.request.client_address;
-    const std::string key = caller != nullptr ? "api:user:" + caller->user_id.text : "api:addr:" + address;
+    const std::string key = caller != nullptr ? "api:user:" + caller->user_id.text
+                                              : "api:addr:" + network_of(pending.request.client_address);
     if (std::optional<Response> refusal = take(pending, {"api", edge.api_limit, {}}, key, 1)) return refusal;
     if (limited == LimitClass::api) return std::nullopt;
     // Nothing is taken here: the handler charges what fails.
-    return take(pending, {"auth", edge.auth_address_limit, {}}, "auth:addr:" + address, 0);
+    return take(pending, {"auth", edge.auth_address_limit, {}},
+                "auth:addr:" + network_of(pending.request.client_address), 0);
 }
 
 // The answer will tell what is left; the refusal where nothing is.

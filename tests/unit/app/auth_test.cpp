@@ -118,6 +118,7 @@ TEST_F(AuthTest, a_registration_hears_of_all_its_problems_at_once) {
         {{"a@b.c", "\xff\xff\xff\xff\xff\xff", "\xff", ""}, {"/password", "/name"}},
         {{"a@b.c\r\nBcc: x@y.z", password, "", ""}, {"/email"}},
         {{"a@b.c", password, "A\r\nBcc: x@y.z", ""}, {"/name"}},
+        {{"a@b.c", password, "Z\xc2\x85X", ""}, {"/name"}},
     };
     for (const auto& c : cases) {
         EXPECT_EQ(pointers_of(auth.register_user(c.sent)), c.pointers);

@@ -95,6 +95,8 @@ TEST(Email, refuses_everything_else) {
              std::string("a@b-"),
              std::string("a@b_c"),
              std::string("a@[127.0.0.1]"),
+             std::string("=?utf-8?q?b=40c=3e=2c?=@d"),
+             std::string("a.=?x?q?b?=@c"),
              std::string("\xc3\xa9@b"),
              std::string("a@\xc3\xa9"),
              std::string(65, 'l') + "@example.com",

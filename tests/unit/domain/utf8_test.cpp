@@ -74,5 +74,15 @@ TEST(Utf8, a_sequence_that_is_cut_short_is_none) {
     }
 }
 
+TEST(Utf8, control_characters_are_those_of_ascii_and_those_of_latin_1) {
+    for (const std::string_view text :
+         {"a\0b"sv, "\x1f"sv, "\n"sv, "\x7f"sv, "a\xc2\x80"sv, "\xc2\x85x"sv, "\xc2\x9f"sv}) {
+        EXPECT_TRUE(has_control_character(text)) << ::testing::PrintToString(text);
+    }
+    for (const std::string_view text : {""sv, " ~"sv, "\xc2\xa0"sv, "\xc3\x80\xc3\x9f"sv, "\xe2\x82\x85"sv}) {
+        EXPECT_FALSE(has_control_character(text)) << ::testing::PrintToString(text);
+    }
+}
+
 }  // namespace
 }  // namespace waybill

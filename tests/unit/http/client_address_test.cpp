@@ -55,6 +55,14 @@ TEST(ClientAddress, refuses_entries_that_are_no_network) {
         EXPECT_THROW(TrustedProxies({entry}), std::invalid_argument) << entry;
 }
 
+TEST(ClientAddress, of_ipv6_all_of_a_64_count_as_one_client) {
+    EXPECT_EQ(network_of("2001:db8:1:2::7"), "2001:db8:1:2::/64");
+    EXPECT_EQ(network_of("2001:db8:1:2:ffff:ffff:ffff:ffff"), "2001:db8:1:2::/64");
+    EXPECT_NE(network_of("2001:db8:1:3::7"), "2001:db8:1:2::/64");
+    EXPECT_EQ(network_of("192.0.2.7"), "192.0.2.7");
+    EXPECT_EQ(network_of("nonsense:"), "nonsense:");
+}
+
 TEST(ClientAddress, knows_loopback) {
     EXPECT_TRUE(parse_ip_address("127.8.8.8")->is_loopback());
     EXPECT_TRUE(parse_ip_address("::1")->is_loopback());

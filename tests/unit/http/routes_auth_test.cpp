@@ -101,6 +101,17 @@ TEST_F(AuthRoutes, login_is_refused_after_ten_failures_of_one_account_and_addres
     EXPECT_EQ(log_in("ann@example.com", "wrong").status, 401);
 }
 
+TEST_F(AuthRoutes, another_ipv6_address_of_the_same_network_is_no_fresh_start) {
+    for (int i = 0; i < 10; ++i) {
+        client_address = "2001:db8::" + std::to_string(i);
+        EXPECT_EQ(log_in("ann@example.com", "wrong").status, 401);
+    }
+    client_address = "2001:db8::ffff";
+    EXPECT_EQ(log_in("ann@example.com", "wrong").status, 429);
+    client_address = "2001:db8:0:1::";
+    EXPECT_EQ(log_in("ann@example.com", "wrong").status, 401);
+}
+
 TEST_F(AuthRoutes, login_is_refused_after_many_failures_of_one_address) {
     edge.auth_address_limit.burst = 3;
     for (const char* email : {"a@example.com", "b@example.com", "c@example.com"}) {
