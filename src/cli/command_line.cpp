@@ -8,9 +8,9 @@
 #include <system_error>
 #include <unistd.h>
 
-#include "adapters/mongo/mongo.hpp"
 #include "cli/commands.hpp"
 #include "cli/version.hpp"
+#include "libmongoc/start.hpp"
 
 namespace waybill::cli {
 
@@ -238,7 +238,7 @@ struct CommandLine {
 void complain(const std::string& sentence) { std::fprintf(stderr, "waybill: %s\n", sentence.c_str()); }
 
 int run_command_line(int argc, char** argv) {
-    mongo::forget_shared_memory();
+    libmongoc::forget_shared_memory();
     try {
         CommandLine line;
         try {

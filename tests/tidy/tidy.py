@@ -14,12 +14,13 @@ MUTANT_LINES_MAX = 14
 ROOMS = {
     "domain": set(),
     "posix": set(),
+    "libmongoc": set(),
     "ports": {"domain"},
     "app": {"domain", "ports"},
     "adapters/local": {"domain", "posix", "ports"},
     "adapters/sqlite": {"domain", "posix", "ports"},
-    "adapters/mongo": {"domain", "ports"},
-    "adapters/legacy": {"domain", "ports"},
+    "adapters/mongo": {"domain", "libmongoc", "ports"},
+    "adapters/legacy": {"domain", "libmongoc", "ports"},
     "adapters/redis": {"domain", "posix", "ports"},
     "adapters/aws": {"domain", "ports"},
     "adapters/smtp": {"domain", "ports"},
@@ -27,7 +28,7 @@ ROOMS = {
     "http": {"domain", "ports", "app"},
     "worker": {"domain", "ports", "app"},
     "cli": {
-        "domain", "posix", "ports", "app", "http", "worker", "adapters/local", "adapters/sqlite", "adapters/mongo", "adapters/legacy", "adapters/redis",
+        "domain", "posix", "libmongoc", "ports", "app", "http", "worker", "adapters/local", "adapters/sqlite", "adapters/mongo", "adapters/legacy", "adapters/redis",
         "adapters/aws", "adapters/smtp", "adapters/webcall",
     },
 }

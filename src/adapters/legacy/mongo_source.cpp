@@ -1,28 +1,24 @@
 #include <mongoc/mongoc.h>
 
-#include <mutex>
 #include <set>
 #include <utility>
 
 #include "adapters/legacy/bson_value.hpp"
 #include "adapters/legacy/legacy.hpp"
+#include "libmongoc/handles.hpp"
+#include "libmongoc/start.hpp"
 
 namespace waybill::legacy {
 
 namespace {
 
-template <auto destroy>
-struct End {
-    template <class T>
-    void operator()(T* object) const {
-        destroy(object);
-    }
-};
-using Uri = std::unique_ptr<mongoc_uri_t, End<mongoc_uri_destroy>>;
+using libmongoc::Collection;
+using libmongoc::Cursor;
+using libmongoc::End;
+using libmongoc::set_unless_given;
+using libmongoc::Uri;
 using Client = std::unique_ptr<mongoc_client_t, End<mongoc_client_destroy>>;
 using Database = std::unique_ptr<mongoc_database_t, End<mongoc_database_destroy>>;
-using Collection = std::unique_ptr<mongoc_collection_t, End<mongoc_collection_destroy>>;
-using Cursor = std::unique_ptr<mongoc_cursor_t, End<mongoc_cursor_destroy>>;
 
 class OwnedBson {
 public:
@@ -37,15 +33,6 @@ private:
 };
 using Names = std::unique_ptr<char*, End<bson_strfreev>>;
 
-// libmongoc writes to stderr by itself otherwise.
-void start_libmongoc() {
-    static std::once_flag once;
-    std::call_once(once, [] {
-        mongoc_log_set_handler(nullptr, nullptr);
-        mongoc_init();
-    });
-}
-
 std::set<std::string> hosts_of(const mongoc_uri_t* uri) {
     std::set<std::string> hosts;
     if (const char* service = mongoc_uri_get_srv_hostname(uri)) hosts.insert(service);
@@ -59,11 +46,6 @@ std::string named(const std::set<std::string>& hosts) {
     std::string text;
     for (const std::string& host : hosts) text += (text.empty() ? "" : ", ") + host;
     return text;
-}
-
-void set_unless_given(mongoc_uri_t* uri, const char* option, std::int64_t value) {
-    if (!mongoc_uri_has_option(uri, option))
-        mongoc_uri_set_option_as_int32(uri, option, static_cast<std::int32_t>(value));
 }
 
 class MongoSource final : public LegacySource {
@@ -132,7 +114,7 @@ private:
 }  // namespace
 
 Result<std::unique_ptr<LegacySource>> open_legacy_source(const LegacyOptions& options) {
-    start_libmongoc();
+    libmongoc::start();
     bson_error_t error{};
     const Uri uri(mongoc_uri_new_with_error(options.uri.c_str(), &error));
     if (!uri) {
@@ -160,7 +142,7 @@ Result<std::unique_ptr<LegacySource>> open_legacy_source(const LegacyOptions& op
 }
 
 bool is_same_database(const std::string& uri, const std::string& other_uri, const std::string& other_database) {
-    start_libmongoc();
+    libmongoc::start();
     const Uri one(mongoc_uri_new_with_error(uri.c_str(), nullptr));
     const Uri other(mongoc_uri_new_with_error(other_uri.c_str(), nullptr));
     if (!one || !other) return false;

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <array>
 
+#include "libmongoc/handles.hpp"
+
 namespace waybill::mongo {
 
 namespace {
@@ -75,14 +77,8 @@ void raise_write_errors(const Document& reply) {
     raise(error, reply.get());
 }
 
-struct CursorEnd {
-    void operator()(mongoc_cursor_t* cursor) const { mongoc_cursor_destroy(cursor); }
-};
-struct CollectionEnd {
-    void operator()(mongoc_collection_t* collection) const { mongoc_collection_destroy(collection); }
-};
-using Cursor = std::unique_ptr<mongoc_cursor_t, CursorEnd>;
-using Collection = std::unique_ptr<mongoc_collection_t, CollectionEnd>;
+using libmongoc::Collection;
+using libmongoc::Cursor;
 
 struct TransactionOptions {
     TransactionOptions() : opts(mongoc_transaction_opts_new()) {

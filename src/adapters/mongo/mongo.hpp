@@ -44,11 +44,6 @@ struct MongoOptions {
     std::function<void()> on_command{};
 };
 
-// libmongoc keeps counters, which nobody reads, in a file of /dev/shm that it makes when it is loaded,
-// used or not (too early for MONGOC_DISABLE_SHM), and that would stay when the process is killed. Once, at
-// the start of a process. open_mongo_store does it too.
-void forget_shared_memory();
-
 // Connects, refuses what cannot keep the promises of the Store, makes collections and indexes.
 // Errors (unavailable, validation_failed: the URI) are one sentence for a person that says what to
 // do; they name hosts, never credentials.

@@ -1,35 +1,16 @@
 // The URI and its options become a pool.
-#include <sys/mman.h>
-
-#include <mutex>
 #include <string>
-#include <unistd.h>
 
 #include "adapters/mongo/connection.hpp"
+#include "libmongoc/handles.hpp"
+#include "libmongoc/start.hpp"
 
 namespace waybill::mongo {
 
 namespace {
 
-struct UriEnd {
-    void operator()(mongoc_uri_t* uri) const { mongoc_uri_destroy(uri); }
-};
-using Uri = std::unique_ptr<mongoc_uri_t, UriEnd>;
-
-// libmongoc writes to stderr by itself otherwise, past our log and its rules.
-void start_libmongoc() {
-    static std::once_flag once;
-    std::call_once(once, [] {
-        forget_shared_memory();
-        mongoc_log_set_handler(nullptr, nullptr);
-        mongoc_init();
-    });
-}
-
-void set_unless_given(mongoc_uri_t* uri, const char* option, std::int64_t value) {
-    if (mongoc_uri_has_option(uri, option)) return;
-    mongoc_uri_set_option_as_int32(uri, option, static_cast<std::int32_t>(value));
-}
+using libmongoc::set_unless_given;
+using libmongoc::Uri;
 
 // Ours whatever the URI says: every promise of the store rests on them. Concerns are said with each
 // read and transaction.
@@ -75,11 +56,8 @@ bool is_database_name(std::string_view name) {
 
 }  // namespace
 
-// What is mapped stays mapped.
-void forget_shared_memory() { ::shm_unlink(("/mongoc-" + std::to_string(::getpid())).c_str()); }
-
 Result<std::unique_ptr<ConnectionPool>> ConnectionPool::make(const MongoOptions& options) {
-    start_libmongoc();
+    libmongoc::start();
     if (!is_database_name(options.database)) {
         return fail(ErrorCode::validation_failed,
                     "The name of the MongoDB database must have 1 to 63 characters, none of them a space or one of "
