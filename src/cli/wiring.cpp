@@ -162,6 +162,7 @@ std::vector<std::string> Application::Parts::degraded() const {
 void Application::Parts::refresh_metrics() {
     metrics.set_dependency(config.has_mongo() ? "mongodb" : "sqlite", store_answers);
     for (const Dependency& part : dependencies()) metrics.set_dependency(part.name, part.is_up);
+    operations.read_journal_figure();
     scraped.read(server->figures());
 }
 
