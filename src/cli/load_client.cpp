@@ -19,6 +19,8 @@
 #include <unistd.h>
 #include <vector>
 
+#include "ports/thread_name.hpp"
+
 namespace waybill::cli {
 
 namespace {
@@ -165,6 +167,7 @@ Result<LoadFigures> run_load(const Load& load, Clock& clock, const std::stop_tok
     std::vector<std::jthread> workers;
     for (std::size_t t = 0; t < threads; ++t) {
         workers.emplace_back([&, t] {
+            name_thread("bench-load");
             try {
                 micros[t] = Thread(shared, (load.connections + t) / threads).run(stop);
             } catch (const std::exception& problem) {
