@@ -119,6 +119,10 @@ Metrics::Metrics()
                       .Name("waybill_work_last_round_timestamp_seconds")
                       .Help("When a worker's loop last began a round.")
                       .Register(registry)),
+      orders_in_journal_(prometheus::BuildGauge()
+                             .Name("waybill_orders_in_journal")
+                             .Help("Orders that are durable in the journal and not in the tables yet.")
+                             .Register(registry)),
       dependencies_(prometheus::BuildGauge()
                         .Name("waybill_dependency_up")
                         .Help("Whether a part that this process needs answered when it was last asked.")
@@ -137,6 +141,8 @@ Counter& Metrics::work_tries(WorkKind kind, TryOutcome outcome) const {
 }
 
 Gauge& Metrics::add_last_round(WorkKind kind) { return last_round_.Add({{"kind", kind_label(kind)}}); }
+
+void Metrics::set_orders_in_journal(std::size_t orders) { orders_in_journal_.Add({}).Set(static_cast<double>(orders)); }
 
 void Metrics::set_dependency(std::string_view dependency, bool is_up) {
     dependencies_.Add({{"dependency", std::string(dependency)}}).Set(is_up ? 1 : 0);

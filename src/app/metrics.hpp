@@ -11,6 +11,7 @@
 #include <prometheus/histogram.h>
 #include <prometheus/registry.h>
 
+#include <cstddef>
 #include <functional>
 #include <string>
 #include <string_view>
@@ -83,6 +84,9 @@ public:
     // that stands still.
     [[nodiscard]] prometheus::Gauge& add_last_round(WorkKind kind);
 
+    // For a store with a journal; the others show none.
+    void set_orders_in_journal(std::size_t orders);
+
     void set_dependency(std::string_view dependency, bool is_up);
 
     // For families with labels of their own (requests by route and status).
@@ -96,6 +100,7 @@ public:
 private:
     std::vector<ByKind<prometheus::Counter>> work_tries_;  // by outcome
     prometheus::Family<prometheus::Gauge>& last_round_;
+    prometheus::Family<prometheus::Gauge>& orders_in_journal_;
     prometheus::Family<prometheus::Gauge>& dependencies_;
     std::vector<std::function<void()>> refreshes_;
 };

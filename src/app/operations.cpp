@@ -68,6 +68,10 @@ Result<void> Operations::read_store_figures() {
     return {};
 }
 
+void Operations::read_journal_figure() {
+    if (const std::optional<std::size_t> orders = store_.orders_in_journal()) metrics_.set_orders_in_journal(*orders);
+}
+
 Result<void> Operations::check_store() { return store_.ping(); }
 
 }  // namespace waybill

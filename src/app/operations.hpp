@@ -38,6 +38,9 @@ public:
     // Brings the metrics that describe the store up to date. Errors: unavailable (they stay as they are).
     [[nodiscard]] Result<void> read_store_figures();
 
+    // The same of what the store answers from memory, so also while it is unavailable.
+    void read_journal_figure();
+
     // Whether the store answers.
     [[nodiscard]] Result<void> check_store();
 

@@ -14,6 +14,8 @@
 #include <utility>
 #include <vector>
 
+#include "ports/thread_name.hpp"
+
 namespace waybill {
 
 namespace {
@@ -369,8 +371,14 @@ void OrderIntake::State::answer(Done& done, Result<PlacedOrder> result) {
 }
 
 void OrderIntake::State::start() {
-    committer_ = std::jthread([this] { run_committer(); });
-    expiry_ = std::jthread([this](const std::stop_token& stop) { run_expiry(stop); });
+    committer_ = std::jthread([this] {
+        name_thread("order-commit");
+        run_committer();
+    });
+    expiry_ = std::jthread([this](const std::stop_token& stop) {
+        name_thread("order-expiry");
+        run_expiry(stop);
+    });
 }
 
 void OrderIntake::State::run_committer() {

@@ -12,6 +12,7 @@
 #include "cli/load_client.hpp"
 #include "cli/parts.hpp"
 #include "cli/wiring.hpp"
+#include "ports/thread_name.hpp"
 #include "posix/file_descriptor.hpp"
 
 namespace waybill::cli {
@@ -64,6 +65,7 @@ public:
         pthread_sigmask(SIG_BLOCK, &signals_, nullptr);
         signal(SIGPIPE, SIG_IGN);
         thread_ = std::jthread([this](const std::stop_token& end) {
+            name_thread("bench-signals");
             const timespec pause{.tv_sec = 0, .tv_nsec = 50'000'000};
             while (!end.stop_requested()) {
                 if (sigtimedwait(&signals_, nullptr, &pause) > 0) source_.request_stop();

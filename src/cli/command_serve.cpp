@@ -10,6 +10,7 @@
 
 #include "cli/commands.hpp"
 #include "cli/wiring.hpp"
+#include "ports/thread_name.hpp"
 
 namespace waybill::cli {
 
@@ -43,6 +44,7 @@ int wait_for_stop_signal() {
 // What is durable stays durable however the process ends, so ending at once is always safe.
 void end_at_next_signal() {
     std::thread([] {
+        name_thread("second-signal");
         wait_for_stop_signal();
         std::fputs("waybill: second signal, stopping at once.\n", stderr);
         ::_exit(exit_ok);
@@ -52,6 +54,7 @@ void end_at_next_signal() {
 // The last resort for a stop that takes too long.
 std::jthread end_after(std::chrono::milliseconds limit) {
     return std::jthread([limit](std::stop_token stop) {
+        name_thread("stop-watchdog");
         std::mutex mutex;
         std::condition_variable_any stopped;
         std::unique_lock lock(mutex);

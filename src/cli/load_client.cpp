@@ -18,6 +18,7 @@
 #include <thread>
 #include <vector>
 
+#include "ports/thread_name.hpp"
 #include "posix/file_descriptor.hpp"
 
 namespace waybill::cli {
@@ -155,6 +156,7 @@ Result<LoadFigures> run_load(const Load& load, Clock& clock, const std::stop_tok
     std::vector<std::jthread> workers;
     for (std::size_t t = 0; t < threads; ++t) {
         workers.emplace_back([&, t] {
+            name_thread("bench-load");
             try {
                 micros[t] = Thread(shared, (load.connections + t) / threads).run(stop);
             } catch (const std::exception& problem) {

@@ -9,6 +9,7 @@
 #include "app/processing.hpp"
 #include "cli/parts.hpp"
 #include "cli/process_metrics.hpp"
+#include "ports/thread_name.hpp"
 #include "worker/periodic.hpp"
 #include "worker/reset_mails.hpp"
 
@@ -162,6 +163,7 @@ std::vector<std::string> Application::Parts::degraded() const {
 void Application::Parts::refresh_metrics() {
     metrics.set_dependency(config.has_mongo() ? "mongodb" : "sqlite", store_answers);
     for (const Dependency& part : dependencies()) metrics.set_dependency(part.name, part.is_up);
+    operations.read_journal_figure();
     scraped.read(server->figures());
 }
 
@@ -206,17 +208,17 @@ Result<void> Application::Parts::bind() {
 
 void Application::Parts::start_upkeep() {
     periodics.push_back(std::make_unique<worker::Periodic>(
-        "freshness", freshness_interval,
+        ThreadName("freshness"), freshness_interval,
         [this] {
             sessions.read_revocations();
             catalogue.read_version();
         },
         log));
     periodics.push_back(std::make_unique<worker::Periodic>(
-        "store-figures", store_figures_interval,
+        ThreadName("store-figures"), store_figures_interval,
         [this] { store_answers = operations.read_store_figures().has_value(); }, log));
     periodics.push_back(std::make_unique<worker::Periodic>(
-        "janitor", config.janitor_every,
+        ThreadName("janitor"), config.janitor_every,
         [this] {
             (void)worker::sweep(*store, config.janitor, log);
             (void)local::sweep_mail_folder(config.data_dir / "mail", clock.now(), config.mail_keep);
@@ -225,9 +227,15 @@ void Application::Parts::start_upkeep() {
 }
 
 void Application::Parts::start_workers() {
-    if (relay) relay_thread = std::jthread([this](const std::stop_token& stop) { relay->run(stop); });
+    if (relay) {
+        relay_thread = std::jthread([this](const std::stop_token& stop) {
+            name_thread("work-relay");
+            relay->run(stop);
+        });
+    }
     if (!config.works()) return;
     order_thread = std::jthread([this](const std::stop_token& stop) {
+        name_thread("work-orders");
         if (consumer) {
             consumer->run(stop, consumer_drain_max);
         } else {
@@ -235,8 +243,11 @@ void Application::Parts::start_workers() {
         }
     });
     periodics.push_back(std::make_unique<worker::Periodic>(
-        "reset-mails", reset_mail_interval, [this] { reset_mails.step(); }, log));
-    mail_thread = std::jthread([this](const std::stop_token& stop) { mails.run(stop, worker_drain_max); });
+        ThreadName("reset-mails"), reset_mail_interval, [this] { reset_mails.step(); }, log));
+    mail_thread = std::jthread([this](const std::stop_token& stop) {
+        name_thread("work-mails");
+        mails.run(stop, worker_drain_max);
+    });
 }
 
 void Application::Parts::request_workers_to_stop() {

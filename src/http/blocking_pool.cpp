@@ -5,9 +5,13 @@
 
 namespace waybill::http {
 
-BlockingPool::BlockingPool(std::size_t threads, std::size_t waiting_max) : waiting_max_(waiting_max) {
-    for (std::size_t i = 0; i < std::max<std::size_t>(threads, 1); ++i)
-        threads_.emplace_back([this](const std::stop_token& stop) { run(stop); });
+BlockingPool::BlockingPool(ThreadName name, std::size_t threads, std::size_t waiting_max) : waiting_max_(waiting_max) {
+    for (std::size_t i = 0; i < std::max<std::size_t>(threads, 1); ++i) {
+        threads_.emplace_back([this, name](const std::stop_token& stop) {
+            name_thread(name);
+            run(stop);
+        });
+    }
 }
 
 BlockingPool::~BlockingPool() {

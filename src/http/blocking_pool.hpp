@@ -11,6 +11,8 @@
 #include <thread>
 #include <vector>
 
+#include "ports/thread_name.hpp"
+
 namespace waybill::http {
 
 // Thread-safe.
@@ -18,7 +20,7 @@ class BlockingPool {
 public:
     using Job = std::move_only_function<void()>;
 
-    BlockingPool(std::size_t threads, std::size_t waiting_max);
+    BlockingPool(ThreadName name, std::size_t threads, std::size_t waiting_max);
     // Jobs that run are waited for, those that wait are dropped.
     ~BlockingPool();
 

@@ -46,8 +46,8 @@ Edge::Edge(const ServerOptions& given_options, Router& given_router, Log& given_
     : options(given_options),
       router(given_router),
       log(given_log),
-      store_pool(options.store_threads, options.pool_waiting_max),
-      hashing_pool(options.hashing_threads, options.hashing_waiting_max) {}
+      store_pool("http-store", options.store_threads, options.pool_waiting_max),
+      hashing_pool("http-hashing", options.hashing_threads, options.hashing_waiting_max) {}
 
 bool Edge::reserve(std::size_t bytes) {
     if (buffered_bytes.fetch_add(bytes, std::memory_order_relaxed) + bytes <= options.buffer_bytes_max) return true;

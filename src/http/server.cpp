@@ -17,6 +17,7 @@
 #include <vector>
 
 #include "http/connection.hpp"
+#include "ports/thread_name.hpp"
 
 namespace waybill::http {
 
@@ -130,7 +131,12 @@ std::string Server::State::url() const {
 
 void Server::State::start() {
     asio::co_spawn(shards_.front()->context, accept(), asio::detached);
-    for (const auto& shard : shards_) threads_.emplace_back([this, &shard] { serve(*shard); });
+    for (const auto& shard : shards_) {
+        threads_.emplace_back([this, &shard] {
+            name_thread("http-io");
+            serve(*shard);
+        });
+    }
 }
 
 void Server::State::serve(Shard& shard) {

@@ -197,6 +197,10 @@ public:
 
     [[nodiscard]] virtual Result<StoreStats> stats() = 0;
 
+    // How many orders are durable in a journal and not in the tables yet; empty: this store keeps no
+    // journal. Asks memory only, so it answers also where the tables do not.
+    [[nodiscard]] virtual std::optional<std::size_t> orders_in_journal() const = 0;
+
     // Deletes at most `max` expired rows of each kind; never an item that is due, sent or claimed.
     [[nodiscard]] virtual Result<SweepCounts> sweep(const Retention& retention, std::size_t max) = 0;
 };

@@ -3,19 +3,19 @@
 #pragma once
 
 #include <functional>
-#include <string>
 #include <thread>
 
 #include "domain/time.hpp"
 #include "ports/log.hpp"
+#include "ports/thread_name.hpp"
 
 namespace waybill::worker {
 
-// Calls `task` at once and then every `interval`. An exception is logged and does not end it.
+// Calls `task` at once and then every `interval`, on a thread of that name. An exception is logged and does not end it.
 // Stops and joins when it is destroyed.
 class Periodic {
 public:
-    Periodic(std::string name, Milliseconds interval, std::function<void()> task, Log& log);
+    Periodic(ThreadName name, Milliseconds interval, std::function<void()> task, Log& log);
 
 private:
     std::jthread thread_;

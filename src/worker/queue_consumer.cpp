@@ -6,6 +6,7 @@
 #include <utility>
 #include <vector>
 
+#include "ports/thread_name.hpp"
 #include "worker/pause.hpp"
 
 namespace waybill::worker {
@@ -92,13 +93,19 @@ void QueueConsumer::run(const std::stop_token& stop, Milliseconds drain_max) {
     std::vector<std::jthread> answerers;
     answerers.reserve(options_.answerers);
     for (std::size_t i = 0; i < options_.answerers; ++i) {
-        answerers.emplace_back([this](const std::stop_token& ended) { run_answerer(ended); });
+        answerers.emplace_back([this](const std::stop_token& ended) {
+            name_thread("queue-answerer");
+            run_answerer(ended);
+        });
     }
     {
         std::vector<std::jthread> receivers;
         receivers.reserve(options_.receivers);
         for (std::size_t i = 0; i < options_.receivers; ++i) {
-            receivers.emplace_back([this](const std::stop_token& ended) { run_receiver(ended); });
+            receivers.emplace_back([this](const std::stop_token& ended) {
+                name_thread("queue-receiver");
+                run_receiver(ended);
+            });
         }
         const std::stop_callback close(stop, [this, &receivers] {
             deliveries_.close();

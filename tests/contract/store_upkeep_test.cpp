@@ -140,6 +140,13 @@ TEST_P(StoreUpkeep, stats_show_depth_and_age_of_the_work) {
     EXPECT_EQ(depth_of(WorkKind::send_mail).count, 0);
 }
 
+TEST_P(StoreUpkeep, no_order_that_the_stats_count_is_left_in_a_journal) {
+    add_product("tea", 100, plenty);
+    for (const char* id : {"o-1", "o-2", "o-3"}) must_place(id, {{"tea", 1}});
+    EXPECT_EQ(must(store.stats()).work[WorkKind::process_order].count, 3);
+    EXPECT_EQ(store.orders_in_journal().value_or(0), 0u);
+}
+
 }  // namespace
 
 }  // namespace waybill::testing

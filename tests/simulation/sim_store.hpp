@@ -65,6 +65,7 @@ public:
         return store_.import_orders(orders, mode);
     }
     [[nodiscard]] Result<StoreStats> stats() override;
+    [[nodiscard]] std::optional<std::size_t> orders_in_journal() const override { return store_.orders_in_journal(); }
     [[nodiscard]] Result<SweepCounts> sweep(const Retention& retention, std::size_t max) override;
 
     // Accounts and sessions are not simulated.

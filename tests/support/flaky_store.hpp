@@ -202,6 +202,7 @@ public:
     [[nodiscard]] Result<StoreStats> stats() override {
         return one("stats", [&] { return store_.stats(); });
     }
+    [[nodiscard]] std::optional<std::size_t> orders_in_journal() const override { return store_.orders_in_journal(); }
     [[nodiscard]] Result<SweepCounts> sweep(const Retention& retention, std::size_t max) override {
         return store_.sweep(retention, max);
     }

@@ -93,6 +93,7 @@ public:
     [[nodiscard]] std::vector<Result<bool>> import_orders(std::span<const Order> orders, ImportMode mode) override;
 
     [[nodiscard]] Result<StoreStats> stats() override;
+    [[nodiscard]] std::optional<std::size_t> orders_in_journal() const override { return {}; }
     [[nodiscard]] Result<SweepCounts> sweep(const Retention& retention, std::size_t max) override;
 
 private:

@@ -8,6 +8,8 @@
 #include <filesystem>
 #include <fstream>
 #include <map>
+#include <sqlite3.h>
+#include <stdexcept>
 #include <string>
 #include <vector>
 
@@ -117,6 +119,40 @@ TEST(MetricsOfOneProcess, show_a_partner_that_is_away_and_the_work_that_waits_fo
     EXPECT_TRUE(shows(waiting, [](double value) { return value == 0; }));
     const std::string done = R"(waybill_work_tries_total{kind="process_order",outcome="done"})";
     EXPECT_EQ(value_of(http.get("/metrics").body, done), 1);
+}
+
+// Any other process that writes for long does this to the tables.
+class HeldTables {
+public:
+    explicit HeldTables(const std::filesystem::path& database) {
+        if (sqlite3_open(database.c_str(), &db_) != SQLITE_OK) throw std::runtime_error("the tables cannot be opened");
+        sqlite3_busy_timeout(db_, 30'000);
+        if (!run("BEGIN IMMEDIATE")) throw std::runtime_error(sqlite3_errmsg(db_));
+    }
+    ~HeldTables() {
+        run("ROLLBACK");
+        sqlite3_close(db_);
+    }
+    HeldTables(const HeldTables&) = delete;
+    HeldTables& operator=(const HeldTables&) = delete;
+
+private:
+    bool run(const char* sql) { return sqlite3_exec(db_, sql, nullptr, nullptr, nullptr) == SQLITE_OK; }
+    sqlite3* db_ = nullptr;
+};
+
+TEST(MetricsOfOneProcess, show_the_orders_that_the_tables_have_not_taken) {
+    Shop shop;
+    const Customer customer = shop.register_customer();
+    HttpClient http = shop.client();
+    const auto in_journal = [&] { return value_of(http.get("/metrics").body, "waybill_orders_in_journal"); };
+    EXPECT_EQ(in_journal(), 0);
+    {
+        const HeldTables held(shop.data_dir() / "waybill.db");
+        for (int i = 0; i < 3; ++i) ASSERT_EQ(http.post(orders, demo_order, customer.auth()).status, 201);
+        EXPECT_EQ(in_journal(), 3);
+    }
+    EXPECT_TRUE(eventually([&] { return in_journal() == 0; }));
 }
 
 }  // namespace

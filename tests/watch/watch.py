@@ -13,7 +13,10 @@ from pathlib import Path
 import yaml
 
 # What a process of that set has no reason to show.
-NOT_SHOWN = {"embedded": set(), "production": {"waybill_data_disk_available_bytes", "waybill_data_disk_size_bytes"}}
+NOT_SHOWN = {
+    "embedded": set(),
+    "production": {"waybill_data_disk_available_bytes", "waybill_data_disk_size_bytes", "waybill_orders_in_journal"},
+}
 OF_PROMETHEUS = {"up"}
 SELECTOR = re.compile(r"\b((?:waybill|process)_[a-z_]+|up)\b(?:\{([^}]*)\})?")
 # What Grafana puts in, and what Prometheus adds to every series.

@@ -12,6 +12,7 @@
 #include "adapters/aws/aws.hpp"
 #include "adapters/aws/send_rate.hpp"
 #include "adapters/aws/ses_messages.hpp"
+#include "ports/thread_name.hpp"
 
 namespace waybill::aws {
 
@@ -52,7 +53,10 @@ public:
                   log),
           rate_(options.rate_per_second, clock) {
         for (std::size_t i = 0; i < in_flight_max_; ++i) {
-            threads_.emplace_back([this](const std::stop_token& stop) { run(stop); });
+            threads_.emplace_back([this](const std::stop_token& stop) {
+                name_thread("mail-ses");
+                run(stop);
+            });
         }
     }
 

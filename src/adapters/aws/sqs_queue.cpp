@@ -11,6 +11,7 @@
 #include "adapters/aws/aws.hpp"
 #include "adapters/aws/service_client.hpp"
 #include "adapters/aws/sqs_messages.hpp"
+#include "ports/thread_name.hpp"
 
 namespace waybill::aws {
 
@@ -69,7 +70,10 @@ private:
 // False when there are no more threads; then the lanes that there are do it all.
 bool add_lane(std::vector<std::jthread>& lanes, const std::function<void()>& lane) {
     try {
-        lanes.emplace_back(lane);
+        lanes.emplace_back([lane] {
+            name_thread("sqs-lane");
+            lane();
+        });
         return true;
     } catch (const std::system_error&) {
         return false;

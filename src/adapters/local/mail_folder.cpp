@@ -13,6 +13,7 @@
 
 #include "adapters/local/local.hpp"
 #include "domain/ids.hpp"
+#include "ports/thread_name.hpp"
 #include "posix/file_descriptor.hpp"
 
 namespace waybill::local {
@@ -117,7 +118,10 @@ public:
         const FileDescriptor probe = open_folder(AT_FDCWD, folder_.c_str());
         if (!probe.is_open())
             throw std::system_error(errno, std::generic_category(), "the mail folder cannot be opened");
-        thread_ = std::jthread([this](const std::stop_token& stop) { run(stop); });
+        thread_ = std::jthread([this](const std::stop_token& stop) {
+            name_thread("mail-folder");
+            run(stop);
+        });
     }
 
     void send(Mail mail, Done done) override {

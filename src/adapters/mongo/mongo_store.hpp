@@ -89,6 +89,7 @@ public:
     std::vector<Result<bool>> import_orders(std::span<const Order> orders, ImportMode mode) override;
 
     Result<StoreStats> stats() override;
+    [[nodiscard]] std::optional<std::size_t> orders_in_journal() const override { return {}; }
     Result<SweepCounts> sweep(const Retention& retention, std::size_t max) override;
 
     // What a batch of orders asks of the catalogue.

@@ -7,6 +7,7 @@
 #include "adapters/redis/bucket_script.hpp"
 #include "adapters/redis/client.hpp"
 #include "adapters/redis/keys.hpp"
+#include "ports/thread_name.hpp"
 
 namespace waybill::redis {
 
@@ -91,6 +92,7 @@ Result<std::string> check_redis(const RedisOptions& options, Clock& clock) {
     if (!target) return fail(target.error());
     Result<std::string> found = fail(ErrorCode::internal, "The check of Redis could not be made.");
     std::jthread([&] {
+        name_thread("redis-check");
         sigset_t all;
         sigfillset(&all);
         pthread_sigmask(SIG_BLOCK, &all, nullptr);

@@ -9,6 +9,8 @@
 #include <poll.h>
 #include <utility>
 
+#include "ports/thread_name.hpp"
+
 namespace waybill::redis {
 
 namespace {
@@ -76,6 +78,7 @@ void Lane::wait_until_tried(Milliseconds timeout) {
 }
 
 void Lane::run(const std::stop_token& stop) {
+    name_thread("redis-lane");
     block_signals();
     while (!stop.stop_requested()) {
         try {

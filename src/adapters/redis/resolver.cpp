@@ -8,6 +8,8 @@
 #include <thread>
 #include <utility>
 
+#include "ports/thread_name.hpp"
+
 namespace waybill::redis {
 
 namespace {
@@ -48,6 +50,7 @@ Result<std::vector<SocketAddress>> Resolver::resolve(const Patience& patience) {
     if (!running_) {
         running_ = std::make_shared<Lookup>();
         std::thread([lookup = running_, host = host_, port = port_] {
+            name_thread("redis-lookup");
             std::vector<SocketAddress> looked_up = look_up(host, port, 0);
             {
                 const std::lock_guard lock(lookup->mutex);

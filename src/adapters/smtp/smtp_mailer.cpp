@@ -17,6 +17,7 @@
 
 #include "adapters/smtp/smtp.hpp"
 #include "adapters/smtp/transfer.hpp"
+#include "ports/thread_name.hpp"
 
 namespace waybill::smtp {
 
@@ -83,7 +84,10 @@ public:
         if (!multi_) throw std::bad_alloc();
         curl_multi_setopt(multi_.get(), CURLMOPT_MAXCONNECTS, static_cast<long>(connections_max_));
         running_.reserve(connections_max_);
-        thread_ = std::jthread([this](const std::stop_token& stop) { run(stop); });
+        thread_ = std::jthread([this](const std::stop_token& stop) {
+            name_thread("mail-smtp");
+            run(stop);
+        });
     }
 
     ~SmtpMailer() override {

@@ -7,6 +7,7 @@
 
 #include "adapters/sqlite/fresh_table.hpp"
 #include "adapters/sqlite/order_steps.hpp"
+#include "ports/thread_name.hpp"
 
 namespace waybill::sqlite {
 
@@ -247,6 +248,7 @@ Result<void> OrderLog::wait_for(std::uint64_t sequence) const {
 }
 
 void OrderLog::run(const std::stop_token& stop) {
+    name_thread("sqlite-absorber");
     int failures = 0;
     for (;;) {
         const std::vector<FreshOrder> orders = fresh_.next(absorb_orders_max, absorb_linger, stop);

@@ -57,7 +57,9 @@ public:
     // An order as it was placed, if it may be missing in the tables.
     [[nodiscard]] FreshOrder find(const OrderId& id) const { return FreshOrders::View(fresh_).find(id); }
 
-    [[nodiscard]] bool is_empty() const { return fresh_.size() == 0; }
+    // Of the orders that the tables lack.
+    [[nodiscard]] std::size_t size() const { return fresh_.size(); }
+    [[nodiscard]] bool is_empty() const { return size() == 0; }
 
     // Until the tables hold every order placed before the call (by that user). Errors: unavailable.
     [[nodiscard]] Result<void> wait_until_absorbed() const;

@@ -86,6 +86,7 @@ public:
     std::vector<Result<bool>> import_orders(std::span<const Order> orders, ImportMode mode) override;
 
     Result<StoreStats> stats() override;
+    [[nodiscard]] std::optional<std::size_t> orders_in_journal() const override;
     Result<SweepCounts> sweep(const Retention& retention, std::size_t max) override;
 
     // Runs `body(Transaction&)`, which returns a Result, in the next group commit. An error that it

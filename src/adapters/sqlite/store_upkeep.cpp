@@ -31,6 +31,11 @@ Result<StoreStats> SqliteStore::stats() {
     });
 }
 
+std::optional<std::size_t> SqliteStore::orders_in_journal() const {
+    if (!order_log_) return {};
+    return order_log_->size();
+}
+
 Result<SweepCounts> SqliteStore::sweep(const Retention& retention, std::size_t max) {
     return write([&](Transaction& transaction) -> Result<SweepCounts> {
         auto& [db, now] = transaction;

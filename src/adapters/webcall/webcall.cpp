@@ -17,6 +17,7 @@
 
 #include "adapters/webcall/order_json.hpp"
 #include "domain/hex.hpp"
+#include "ports/thread_name.hpp"
 
 namespace waybill::webcall {
 
@@ -164,7 +165,10 @@ public:
         if (!multi_) throw std::bad_alloc();
         running_.reserve(in_flight_max_);
         curl_multi_setopt(multi_.get(), CURLMOPT_MAXCONNECTS, static_cast<long>(in_flight_max_));
-        thread_ = std::jthread([this](const std::stop_token& stop) { run(stop); });
+        thread_ = std::jthread([this](const std::stop_token& stop) {
+            name_thread("fulfilment");
+            run(stop);
+        });
     }
 
     ~WebcallFulfilment() override {

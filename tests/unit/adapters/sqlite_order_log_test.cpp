@@ -328,6 +328,20 @@ TEST_F(SqliteOrderLog, no_more_than_so_many_are_on_their_way_to_the_tables) {
     EXPECT_EQ(available(*store), 994);
 }
 
+TEST_F(SqliteOrderLog, shows_how_many_are_on_their_way_to_the_tables) {
+    const StorePtr store = open();
+    stock_up(*store);
+    EXPECT_EQ(store->orders_in_journal(), 0u);
+    auto held = std::make_unique<HeldTables>(*store);
+    ASSERT_TRUE(place(*store, "o1"));
+    ASSERT_TRUE(place(*store, "o2"));
+    EXPECT_EQ(store->orders_in_journal(), 2u);
+    EXPECT_EQ(open(Access::command)->orders_in_journal(), std::nullopt) << "a command places no orders";
+    held.reset();
+    ASSERT_EQ(available(*store), 996);
+    EXPECT_EQ(store->orders_in_journal(), 0u);
+}
+
 TEST_F(SqliteOrderLog, the_journal_is_written_in_turns_and_never_grows_beyond_its_halves) {
     options_.journal_half_bytes = 1'000;
     const StorePtr store = open();

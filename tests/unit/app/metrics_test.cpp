@@ -12,6 +12,7 @@ namespace {
 
 using ::testing::HasSubstr;
 using ::testing::MatchesRegex;
+using ::testing::Not;
 
 struct Exposition {
     std::set<std::string> described;           // # HELP
@@ -55,6 +56,15 @@ TEST(Metrics, counts_into_its_own_family) {
     EXPECT_THAT(metrics.render(), HasSubstr("\nwaybill_orders_placed_total 3\n"));
     EXPECT_THAT(metrics.render(), HasSubstr("\nwaybill_orders_waiting 7\n"));
     EXPECT_THAT(metrics.render(), HasSubstr("\nwaybill_orders_replayed_total 0\n"));
+}
+
+TEST(Metrics, shows_a_journal_only_where_there_is_one) {
+    Metrics metrics;
+    EXPECT_THAT(metrics.render(), Not(HasSubstr("waybill_orders_in_journal")));
+    for (const std::size_t orders : {std::size_t{3}, std::size_t{0}}) {
+        metrics.set_orders_in_journal(orders);
+        EXPECT_THAT(metrics.render(), HasSubstr("\nwaybill_orders_in_journal " + std::to_string(orders) + "\n"));
+    }
 }
 
 TEST(Metrics, has_a_bucket_for_every_batch_size) {

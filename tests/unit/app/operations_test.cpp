@@ -174,6 +174,22 @@ TEST_F(OperationsTest, the_metrics_of_the_store_say_what_the_figures_say) {
     EXPECT_EQ(metrics.work_items(WorkKind::process_order).Value(), 1) << "what was last known";
 }
 
+TEST_F(OperationsTest, shows_the_orders_of_a_journal_also_while_the_store_does_not_answer) {
+    struct Journaled : FlakyStore {
+        using FlakyStore::FlakyStore;
+        [[nodiscard]] std::optional<std::size_t> orders_in_journal() const override { return 16'384; }
+    } journaled(memory);
+    Operations over_journal{journaled, clock, metrics, signal};
+    journaled.fail_always();
+    over_journal.read_journal_figure();
+    EXPECT_THAT(metrics.render(), ::testing::HasSubstr("\nwaybill_orders_in_journal 16384\n"));
+}
+
+TEST_F(OperationsTest, shows_no_journal_where_there_is_none) {
+    operations.read_journal_figure();
+    EXPECT_THAT(metrics.render(), ::testing::Not(::testing::HasSubstr("waybill_orders_in_journal")));
+}
+
 TEST_F(OperationsTest, shows_the_mean_size_of_a_batch) {
     EXPECT_EQ(operations.figures().value().order_batch_size_mean, 0) << "before the first batch";
     metrics.order_batch_size.Observe(1);

@@ -3,8 +3,10 @@
 #include <gtest/gtest.h>
 
 #include <atomic>
+#include <pthread.h>
 #include <semaphore>
 #include <stdexcept>
+#include <string>
 
 #include "tests/support/recording_log.hpp"
 
@@ -28,6 +30,21 @@ TEST(Periodic, runs_its_task_at_once_and_again_after_an_exception) {
     EXPECT_TRUE(ran.try_acquire_for(patience));
     ASSERT_GE(log.count("task-failed"), 1u);
     EXPECT_EQ(log.events_named("task-failed")[0].fields.at("task"), "sweep");
+}
+
+TEST(Periodic, its_thread_has_the_name_of_the_task) {
+    waybill::testing::RecordingLog log;
+    std::string name(16, '\0');
+    std::binary_semaphore ran(0);
+    const Periodic periodic(
+        "a-long-lasting1", std::chrono::hours(24),
+        [&] {
+            ::pthread_getname_np(::pthread_self(), name.data(), name.size());
+            ran.release();
+        },
+        log);
+    ASSERT_TRUE(ran.try_acquire_for(patience));
+    EXPECT_STREQ(name.c_str(), "a-long-lasting1");
 }
 
 TEST(Periodic, stops_without_waiting_for_its_interval) {
