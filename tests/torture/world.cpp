@@ -4,8 +4,10 @@
 #include <cmath>
 #include <cstdio>
 #include <cstdlib>
+#include <ctime>
 #include <fcntl.h>
-#include <fstream>
+#include <iomanip>
+#include <sstream>
 #include <stdexcept>
 #include <thread>
 #include <unistd.h>
@@ -20,26 +22,16 @@ using system_test::FulfilmentAnswer;
 using system_test::FulfilmentCall;
 using system_test::ServerProcess;
 
-constexpr const char* faketime = "/usr/lib/x86_64-linux-gnu/faketime/libfaketimeMT.so.1";
-constexpr const char* faketime_arm = "/usr/lib/aarch64-linux-gnu/faketime/libfaketimeMT.so.1";
 constexpr long plenty = 100'000'000;
 constexpr long units_of_hot = 20;
 constexpr std::size_t log_tail_bytes = 2'000;
 // How long a poisoned call stands before its answer: a kill meanwhile costs the order an attempt.
 constexpr std::chrono::milliseconds poison_hold{150};
 
-std::string preloaded() { return std::filesystem::exists(faketime) ? faketime : faketime_arm; }
-
-// A running process sees a jump when the file says another offset.
-std::vector<std::string> clock_environment(const std::filesystem::path& file) {
-    return {"LD_PRELOAD=" + preloaded(), "FAKETIME_TIMESTAMP_FILE=" + file.string(), "FAKETIME_NO_CACHE=1",
-            "FAKETIME_DONT_FAKE_MONOTONIC=1", "ASAN_OPTIONS=verify_asan_link_order=0"};
-}
-
-void write_offset(const std::filesystem::path& file, int offset_s) {
-    const std::filesystem::path aside = file.string() + ".new";
-    std::ofstream(aside) << (offset_s < 0 ? "" : "+") << offset_s << "s\n";
-    std::filesystem::rename(aside, file);
+std::time_t date_of(const Answer& answer) {
+    std::tm date{};
+    std::istringstream(answer.header("date")) >> std::get_time(&date, "%a, %d %b %Y %H:%M:%S");
+    return ::timegm(&date);
 }
 
 std::string said_of(const Answer& answer) {
@@ -67,13 +59,35 @@ std::int64_t minor_of(const boost::json::value& amount) {
     return amount.is_double() ? std::llround(amount.as_double() * 100) : amount.to_number<std::int64_t>() * 100;
 }
 
-bool can_jump_clock() {
-    if (!std::filesystem::exists(preloaded())) return false;
+// The file is mapped by the process: it is written in place.
+void write_clock_offset(const std::filesystem::path& file, std::int64_t offset_s) {
+    const int fd = ::open(file.c_str(), O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+    const bool written = fd >= 0 && ::pwrite(fd, &offset_s, sizeof offset_s, 0) == sizeof offset_s;
+    if (fd >= 0) ::close(fd);
+    if (!written) throw std::runtime_error("the offset of the clock cannot be written");
+}
+
+std::vector<std::string> moved_clock_environment(const std::filesystem::path& file) {
+    return {std::string("LD_PRELOAD=") + WAYBILL_MOVED_CLOCK, "CLOCK_OFFSET_FILE=" + file.string(),
+            "ASAN_OPTIONS=verify_asan_link_order=0"};
+}
+
+bool clock_can_jump() {
+    constexpr std::int64_t offset_s = 7'200;
     const std::filesystem::path folder = system_test::make_folder();
-    write_offset(folder / "clock", 0);
-    const auto result = system_test::run_waybill({"config", "--env-sample"}, {}, clock_environment(folder / "clock"));
+    write_clock_offset(folder / "clock", 0);
+    bool jumped = false;
+    {
+        ServerProcess process(folder, "clock", {"serve", "--listen", "127.0.0.1:0", "--data-dir", folder / "data"},
+                              moved_clock_environment(folder / "clock"));
+        process.start();
+        system_test::HttpClient http(process.port());
+        write_clock_offset(folder / "clock", offset_s);
+        jumped = system_test::eventually(
+            [&] { return date_of(http.get("/livez")) - std::time(nullptr) > offset_s - offset_s / 10; });
+    }
     std::filesystem::remove_all(folder);
-    return result.exit_status == 0;
+    return jumped;
 }
 
 std::vector<const Good*> Goods::all() const {
@@ -159,8 +173,8 @@ void World::start_embedded() {
     words.insert(words.end(), more.begin(), more.end());
     std::vector<std::string> environment;
     if (options_.clock_jumps) {
-        write_offset(root_ / "clock", 0);
-        environment = clock_environment(root_ / "clock");
+        write_clock_offset(root_ / "clock", 0);
+        environment = moved_clock_environment(root_ / "clock");
     }
     embedded_ = std::make_unique<ServerProcess>(root_, "server", words, environment);
     embedded_->start();
@@ -276,7 +290,7 @@ void World::clear_disk() {
     std::filesystem::remove(root_ / "filler", ignored);
 }
 
-void World::set_clock(int offset_s) { write_offset(root_ / "clock", offset_s); }
+void World::set_clock(int offset_s) { write_clock_offset(root_ / "clock", offset_s); }
 
 std::string World::log() const {
     std::string all;

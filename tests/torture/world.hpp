@@ -120,8 +120,12 @@ private:
     Goods goods_;
 };
 
-// Whether the binary runs under libfaketime here.
-[[nodiscard]] bool can_jump_clock();
+// A process with this environment lives at an offset to the present time, as of the next look at its clock.
+[[nodiscard]] std::vector<std::string> moved_clock_environment(const std::filesystem::path& file);
+void write_clock_offset(const std::filesystem::path& file, std::int64_t offset_s);
+
+// Whether a running process of the binary does so.
+[[nodiscard]] bool clock_can_jump();
 
 // Asks on behalf of one thread, and notes what came of it.
 class Caller {
