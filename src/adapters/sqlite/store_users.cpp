@@ -130,7 +130,7 @@ Result<RotatedSession> SqliteStore::rotate_session(const SessionId& id, std::uin
 
 Result<std::vector<Session>> SqliteStore::list_sessions(const UserId& user_id) {
     return read([&](Connection& db) {
-        return read_all(db.query("SELECT * FROM sessions INDEXED BY sessions_by_user WHERE user_id = ?1"
+        return read_all(db.query("SELECT * FROM sessions INDEXED BY sessions_live WHERE user_id = ?1"
                                  " AND revoked_at IS NULL AND expires_at > ?2"
                                  " ORDER BY created_at DESC, session_id DESC LIMIT ?3",
                                  user_id, clock_.now(), sessions_listed_max),
