@@ -142,12 +142,14 @@ Result<Login> Auth::log_in(std::string_view email, std::string_view password, st
         session.id = ids_.make_session_id();
         session.user_id = user->id;
         session.agent = clean_agent(agent);
-        const auto stored = store_.create_session(session, user->password_hash, options_.refresh_lifetime);
-        if (!stored && stored.error().code == ErrorCode::invalid_credentials) continue;
-        if (!stored) return fail(stored.error());
-        log_.write(LogLevel::info, "logged-in", {{"user_id", user->id.text}, {"session_id", stored->id.text}});
+        const auto opened = store_.create_session(session, user->password_hash, options_.refresh_lifetime);
+        if (!opened && opened.error().code == ErrorCode::invalid_credentials) continue;
+        if (!opened) return fail(opened.error());
+        sessions_.forget(opened->ended);
+        log_.write(LogLevel::info, "logged-in", {{"user_id", user->id.text}, {"session_id", session.id.text}});
+        for (const SessionId& id : opened->ended) log_end(user->id, id);
         strengthen_hash(*user, password);
-        return make_login(*user, stored->id, stored->generation);
+        return make_login(*user, opened->session.id, opened->session.generation);
     }
     return refuse_login("unknown");
 }
@@ -220,8 +222,12 @@ Result<void> Auth::end_session(const UserId& user_id, const SessionId& id) {
     auto revoked = store_.revoke_session(user_id, id);
     if (!revoked) return revoked;
     sessions_.forget(std::span{&id, 1});
-    log_.write(LogLevel::info, "session-ended", {{"user_id", user_id.text}, {"session_id", id.text}});
+    log_end(user_id, id);
     return revoked;
+}
+
+void Auth::log_end(const UserId& user_id, const SessionId& id) {
+    log_.write(LogLevel::info, "session-ended", {{"user_id", user_id.text}, {"session_id", id.text}});
 }
 
 Result<User> Auth::get_user(const Caller& caller) {

@@ -96,6 +96,7 @@ private:
     [[nodiscard]] std::unexpected<Error> refuse_current_password(const Caller& caller);
     void strengthen_hash(const User& user, std::string_view password);
     [[nodiscard]] Result<void> end_session(const UserId& user_id, const SessionId& id);
+    void log_end(const UserId& user_id, const SessionId& id);
 
     Options options_;
     Store& store_;

@@ -108,13 +108,14 @@ public:
 
     // For who has shown the password of `expected_hash`: only where the account still has it in the
     // commit, so that no session begins after a new password has ended them all. created_at,
-    // last_used_at and rotated_at are set by the store, expires_at to `lifetime` from then. A repeat
-    // with the same id makes the same session again. Errors: invalid_credentials (the hash is another,
-    // or there is no such account).
+    // last_used_at and rotated_at are set by the store, expires_at to `lifetime` from then. Where the
+    // account would have more than sessions_live_max live ones, the oldest others (by created_at, then
+    // id) are revoked in the same commit. A repeat with the same id makes the same session again.
+    // Errors: invalid_credentials (the hash is another, or there is no such account).
     // (create_user makes its session with the account, whose hash nobody can have changed; it reads
     // the lifetime as session.expires_at - session.created_at.)
-    [[nodiscard]] virtual Result<Session> create_session(const Session& session, const std::string& expected_hash,
-                                                         Milliseconds lifetime) = 0;
+    [[nodiscard]] virtual Result<OpenedSession> create_session(const Session& session, const std::string& expected_hash,
+                                                               Milliseconds lifetime) = 0;
     [[nodiscard]] virtual Result<std::optional<Session>> find_session(const SessionId& id) = 0;
 
     // decide_refresh in one transaction. rotate: generation + 1, expires_at = now + lifetime. reused:
@@ -122,7 +123,7 @@ public:
     [[nodiscard]] virtual Result<RotatedSession> rotate_session(const SessionId& id, std::uint32_t presented_generation,
                                                                 Milliseconds grace, Milliseconds lifetime) = 0;
 
-    // Live sessions, newest first; at most sessions_listed_max.
+    // The live sessions, newest first; at most sessions_live_max.
     [[nodiscard]] virtual Result<std::vector<Session>> list_sessions(const UserId& user_id) = 0;
 
     // Revoking a revoked session is no error. Errors: not_found (no such session of that user).
@@ -205,7 +206,7 @@ public:
     [[nodiscard]] virtual Result<SweepCounts> sweep(const Retention& retention, std::size_t max) = 0;
 };
 
-inline constexpr std::size_t sessions_listed_max = 100;
+inline constexpr std::size_t sessions_live_max = 100;
 inline constexpr std::size_t password_resets_open_max = 5;
 inline constexpr std::size_t import_rows_max = 500;
 

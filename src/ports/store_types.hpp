@@ -153,6 +153,11 @@ struct SweepCounts {
     [[nodiscard]] std::int64_t total() const { return idempotency_records + sessions + dead_letters + password_resets; }
 };
 
+struct OpenedSession {
+    Session session;
+    std::vector<SessionId> ended;  // to make room for it
+};
+
 struct RotatedSession {
     Session session;  // session.generation names the refresh token to hand out
     User user;

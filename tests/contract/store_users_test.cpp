@@ -32,8 +32,16 @@ Session make_session(const std::string& id, const UserId& user_id) {
 
 class StoreUsers : public StoreContract {
 protected:
-    Session log_in(const std::string& id, const UserId& user_id) {
-        return must(store.create_session(make_session(id, user_id), "hash-of-" + user_id.text, lifetime));
+    Session log_in(const std::string& id, const UserId& user_id) { return open(id, user_id).session; }
+    OpenedSession open(const std::string& id, const UserId& user_id, Milliseconds live = lifetime) {
+        return must(store.create_session(make_session(id, user_id), "hash-of-" + user_id.text, live));
+    }
+    // With ids "s-..." that tell their order.
+    void fill_sessions(const UserId& user_id) {
+        for (std::size_t i = 0; i < sessions_live_max; ++i) {
+            EXPECT_TRUE(open(id_of("s", i), user_id).ended.empty());
+            clock.advance(Milliseconds{1});
+        }
     }
     Result<RotatedSession> rotate(const std::string& id, std::uint32_t generation, Milliseconds within = grace) {
         return store.rotate_session(SessionId{id}, generation, within, lifetime);
@@ -311,14 +319,56 @@ TEST_P(StoreUsers, live_sessions_are_listed_newest_first) {
     EXPECT_EQ(listed(ada), list({"s-c", "s-b"}));
 }
 
-TEST_P(StoreUsers, the_list_of_sessions_is_bounded) {
-    for (std::size_t i = 0; i < sessions_listed_max + 3; ++i) {
-        log_in(id_of("s", i), ada);
-        clock.advance(Milliseconds{1});
+TEST_P(StoreUsers, the_oldest_live_session_ends_when_one_more_than_the_limit_begins) {
+    log_in("s-bob", bob);
+    fill_sessions(ada);
+    ASSERT_EQ(listed(ada).size(), sessions_live_max);
+
+    EXPECT_EQ(sorted(open("s-new", ada).ended), list({id_of("s", 0)}));
+    EXPECT_TRUE(is_revoked(id_of("s", 0)));
+    EXPECT_EQ(code_of(rotate(id_of("s", 0), 1)), ErrorCode::refresh_invalid);
+    EXPECT_EQ(revoked_within(Milliseconds{1'000}), list({id_of("s", 0)}));
+    const auto ids = listed(ada);
+    ASSERT_EQ(ids.size(), sessions_live_max);
+    EXPECT_EQ(ids.front(), "s-new");
+    EXPECT_EQ(ids.back(), id_of("s", 1));
+    EXPECT_EQ(listed(bob), list({"s-bob"}));
+
+    EXPECT_TRUE(open("s-new", ada).ended.empty()) << "a repeat";
+    EXPECT_EQ(sorted(open("s-newer", ada).ended), list({id_of("s", 1)}));
+}
+
+TEST_P(StoreUsers, sessions_that_are_over_take_no_room) {
+    open("s-short", ada, Milliseconds{5});
+    clock.advance(Milliseconds{10});
+    fill_sessions(ada);
+    must(store.revoke_session(ada, SessionId{id_of("s", 7)}));
+    EXPECT_TRUE(open("s-new", ada).ended.empty());
+    EXPECT_FALSE(is_revoked("s-short"));
+}
+
+// Times have milliseconds: logins of one script may have the same.
+TEST_P(StoreUsers, of_sessions_that_began_at_once_the_newcomer_is_not_the_oldest) {
+    for (std::size_t i = 0; i < sessions_live_max; ++i) log_in(id_of("s", i), ada);
+    EXPECT_EQ(sorted(open("a-new", ada).ended), list({id_of("s", 0)}));
+    EXPECT_FALSE(is_revoked("a-new"));
+}
+
+TEST_P(StoreUsers, logins_at_once_end_a_session_each) {
+    fill_sessions(ada);
+    std::latch start(4);
+    {
+        std::vector<std::jthread> threads;
+        for (std::size_t i = 0; i < 4; ++i) {
+            threads.emplace_back([&, i] {
+                start.arrive_and_wait();
+                EXPECT_EQ(open(id_of("t", i), ada).ended.size(), 1u);
+            });
+        }
     }
     const auto ids = listed(ada);
-    ASSERT_EQ(ids.size(), sessions_listed_max);
-    EXPECT_EQ(ids.front(), id_of("s", sessions_listed_max + 2));
+    ASSERT_EQ(ids.size(), sessions_live_max);
+    EXPECT_EQ(ids.back(), id_of("s", 4));
 }
 
 TEST_P(StoreUsers, a_session_is_revoked_by_its_user_only) {

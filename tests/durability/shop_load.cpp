@@ -310,7 +310,7 @@ void ShopLoad::keep_sessions() {
             story = &history_.sessions.emplace_back();
             story->id = SessionId("s-" + name_ + "-" + std::to_string(i));
             begin(story->creation);
-            const Result<Session> made =
+            const Result<OpenedSession> made =
                 store_.create_session({.id = story->id, .user_id = History::users[0]}, "h", lifetime);
             if (made) end(story->creation);
             if (!made) story = nullptr;

@@ -195,7 +195,7 @@ void ShopScenario::log_in() {
         SessionStory& story = history_.sessions.emplace_back();
         story.id = SessionId("session");
         begin(story.creation);
-        const Result<Session> made =
+        const Result<OpenedSession> made =
             store_->create_session({.id = story.id, .user_id = History::users[0]}, "h", lifetime);
         if (!made) return expect(made.error(), "log in");
         end(story.creation);

@@ -80,7 +80,7 @@ public:
                                                                  const std::optional<SessionId>&) override {
         return absent();
     }
-    [[nodiscard]] Result<Session> create_session(const Session&, const std::string&, Milliseconds) override {
+    [[nodiscard]] Result<OpenedSession> create_session(const Session&, const std::string&, Milliseconds) override {
         return absent();
     }
     [[nodiscard]] Result<std::optional<Session>> find_session(const SessionId&) override { return absent(); }

@@ -136,8 +136,8 @@ public:
                                                                  const std::optional<SessionId>& keep) override {
         return one("change_password", [&] { return store_.change_password(id, expected_hash, new_hash, keep); });
     }
-    [[nodiscard]] Result<Session> create_session(const Session& session, const std::string& expected_hash,
-                                                 Milliseconds lifetime) override {
+    [[nodiscard]] Result<OpenedSession> create_session(const Session& session, const std::string& expected_hash,
+                                                       Milliseconds lifetime) override {
         return one("create_session", [&] { return store_.create_session(session, expected_hash, lifetime); });
     }
     [[nodiscard]] Result<RotatedSession> rotate_session(const SessionId& id, std::uint32_t presented_generation,

@@ -58,8 +58,8 @@ public:
                                                                  const std::string& new_hash,
                                                                  const std::optional<SessionId>& keep) override;
 
-    [[nodiscard]] Result<Session> create_session(const Session& session, const std::string& expected_hash,
-                                                 Milliseconds lifetime) override;
+    [[nodiscard]] Result<OpenedSession> create_session(const Session& session, const std::string& expected_hash,
+                                                       Milliseconds lifetime) override;
     [[nodiscard]] Result<std::optional<Session>> find_session(const SessionId& id) override;
     [[nodiscard]] Result<RotatedSession> rotate_session(const SessionId& id, std::uint32_t presented_generation,
                                                         Milliseconds grace, Milliseconds lifetime) override;
@@ -153,6 +153,7 @@ private:
 
     [[nodiscard]] std::vector<SessionId> revoke_where(const UserId& user_id, const std::optional<SessionId>& keep,
                                                       TimePoint now);
+    [[nodiscard]] std::vector<SessionId> end_oldest(const UserId& user_id, const SessionId& newcomer, TimePoint now);
     void use_up_resets(const UserId& user_id, TimePoint now);
     [[nodiscard]] bool has_hash(const UserId& user_id, const std::string& hash) const;
     [[nodiscard]] Session store_session(Session session, Milliseconds lifetime, TimePoint now);

@@ -1,3 +1,6 @@
+#include <algorithm>
+#include <utility>
+
 #include "tests/support/memory_store.hpp"
 #include "tests/support/newest_first.hpp"
 
@@ -82,11 +85,29 @@ Session MemoryStore::store_session(Session session, Milliseconds lifetime, TimeP
     return session;
 }
 
-Result<Session> MemoryStore::create_session(const Session& session, const std::string& expected_hash,
-                                            Milliseconds lifetime) {
+std::vector<SessionId> MemoryStore::end_oldest(const UserId& user_id, const SessionId& newcomer, TimePoint now) {
+    std::vector<std::pair<TimePoint, SessionId>> others;
+    for (const auto& [id, session] : sessions_) {
+        if (session.user_id == user_id && is_live(session, now) && id != newcomer) {
+            others.emplace_back(session.created_at, id);
+        }
+    }
+    std::ranges::sort(others);
+    std::vector<SessionId> ended;
+    for (std::size_t i = 0; i + sessions_live_max <= others.size(); ++i) {
+        sessions_.at(others[i].second).revoked_at = now;
+        ended.push_back(others[i].second);
+    }
+    return ended;
+}
+
+Result<OpenedSession> MemoryStore::create_session(const Session& session, const std::string& expected_hash,
+                                                  Milliseconds lifetime) {
     const std::lock_guard lock(mutex_);
     if (!has_hash(session.user_id, expected_hash)) return another_password();
-    return store_session(session, lifetime, clock_.now());
+    const TimePoint now = clock_.now();
+    std::vector<SessionId> ended = end_oldest(session.user_id, session.id, now);
+    return OpenedSession{store_session(session, lifetime, now), std::move(ended)};
 }
 
 Result<std::optional<Session>> MemoryStore::find_session(const SessionId& id) {
@@ -130,7 +151,7 @@ Result<std::vector<Session>> MemoryStore::list_sessions(const UserId& user_id) {
     for (const auto& [id, session] : sessions_) {
         if (session.user_id == user_id && is_live(session, now)) rows.push_back(session);
     }
-    return page_newest_first(std::move(rows), std::nullopt, sessions_listed_max);
+    return page_newest_first(std::move(rows), std::nullopt, sessions_live_max);
 }
 
 Result<void> MemoryStore::revoke_session(const UserId& user_id, const SessionId& id) {

@@ -18,9 +18,14 @@ public:
     // Every session of the user but `keep` that was not revoked before.
     void revoke_all(Transaction& transaction, const UserId& user_id, const std::optional<SessionId>& keep);
 
+    // Makes room for `newcomer`, which may be there from before: the oldest live ones.
+    void end_oldest(Transaction& transaction, const UserId& user_id, const SessionId& newcomer);
+
     [[nodiscard]] std::vector<SessionId> list() const { return {ids_.begin(), ids_.end()}; }
 
 private:
+    void revoke(Transaction& transaction, const std::vector<SessionId>& ids);
+
     std::set<SessionId> ids_;
 };
 

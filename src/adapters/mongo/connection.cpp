@@ -173,6 +173,7 @@ void Connection::each(const char* collection, const Document& filter, const Find
                       const std::function<void(const View&)>& take) {
     Document settings = options_of_a_read();
     bson_append_int32(settings.get(), "batchSize", -1, batch_size);
+    if (options.skip > 0) settings.put("skip", options.skip);
     if (options.limit > 0) settings.put("limit", options.limit);
     if (!bson_empty(options.sort.get())) settings.put("sort", options.sort);
     if (!bson_empty(options.fields.get())) settings.put("projection", options.fields);

@@ -64,6 +64,7 @@ inline constexpr std::uint32_t duplicate_key = 11'000;
 
 struct FindOptions {
     Document sort{};
+    std::size_t skip = 0;
     std::size_t limit = 0;  // 0: all
     Document fields{};
 };

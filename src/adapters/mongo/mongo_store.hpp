@@ -58,8 +58,8 @@ public:
     Result<std::vector<SessionId>> change_password(const UserId& id, const std::string& expected_hash,
                                                    const std::string& new_hash,
                                                    const std::optional<SessionId>& keep) override;
-    Result<Session> create_session(const Session& session, const std::string& expected_hash,
-                                   Milliseconds lifetime) override;
+    Result<OpenedSession> create_session(const Session& session, const std::string& expected_hash,
+                                         Milliseconds lifetime) override;
     Result<std::optional<Session>> find_session(const SessionId& id) override;
     Result<RotatedSession> rotate_session(const SessionId& id, std::uint32_t presented_generation, Milliseconds grace,
                                           Milliseconds lifetime) override;

@@ -74,7 +74,7 @@ void create_all(Connection& connection, const MongoOptions& options) {
     for (const char* name : {collection::locations, collection::meta}) create_collection(connection, name);
     create_indexes(connection, collection::users, array(unique(index("by_email", {"email"}))));
     create_indexes(connection, collection::sessions,
-                   array(index("by_user", {"user_id", "created_at", "_id"}),
+                   array(index("live", {"user_id", "revoked_at", "created_at", "_id"}),
                          partial(index("revoked", {"revoked_at"}), doc("revoked_at", doc("$exists", true)))));
     create_ending_index(connection, collection::sessions, ending(index("by_end", {"expires_at"}), options.session_ttl));
     create_indexes(connection, collection::password_resets,

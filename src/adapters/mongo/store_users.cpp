@@ -101,14 +101,17 @@ Result<std::vector<SessionId>> MongoStore::change_password(const UserId& id, con
 }
 
 // Reading the hash would conflict with nothing, so a counter beside it is raised: a new password changes the
-// account too, and of the two one waits and sees the other. (A change to the same value is none.)
-Result<Session> MongoStore::create_session(const Session& session, const std::string& expected_hash,
-                                           Milliseconds lifetime) {
-    return transactions_.run(Lane::none, [&](Transaction& transaction) -> Result<Session> {
+// account too, and of the two one waits and sees the other; so do two logins, which count the same sessions. (A
+// change to the same value is none.)
+Result<OpenedSession> MongoStore::create_session(const Session& session, const std::string& expected_hash,
+                                                 Milliseconds lifetime) {
+    RevokedSessions ended;
+    return transactions_.run(Lane::none, [&](Transaction& transaction) -> Result<OpenedSession> {
         const std::int64_t found = transaction.update_where(
             collection::users, with_hash(session.user_id, expected_hash), doc("$inc", doc("logins", 1)));
         if (found == 0) return another_password();
-        return put_session(transaction, session, lifetime);
+        ended.end_oldest(transaction, session.user_id, session.id);
+        return OpenedSession{put_session(transaction, session, lifetime), ended.list()};
     });
 }
 
@@ -156,7 +159,7 @@ Result<std::vector<Session>> MongoStore::list_sessions(const UserId& user_id) {
     return transactions_.read([&](Connection& connection) {
         const Document live = doc("user_id", user_id, "revoked_at", never_revoked(), "expires_at",
                                   doc("$gt", transactions_.time().now(connection)));
-        return connection.find(collection::sessions, live, {.sort = newest_first(), .limit = sessions_listed_max},
+        return connection.find(collection::sessions, live, {.sort = newest_first(), .limit = sessions_live_max},
                                read_session);
     });
 }

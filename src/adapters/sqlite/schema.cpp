@@ -93,8 +93,14 @@ CREATE INDEX password_resets_to_mail ON password_resets (mail_ready_at) WHERE ma
 // The bytes of domain/trace.hpp; NULL for an order that came without one.
 constexpr Sql version_4 = "ALTER TABLE orders ADD COLUMN trace BLOB";
 
+// The live sessions of an account are few, those that it has ended may be many.
+constexpr Sql version_5 = R"sql(
+DROP INDEX sessions_by_user;
+CREATE INDEX sessions_live ON sessions (user_id, created_at, session_id) WHERE revoked_at IS NULL;
+)sql";
+
 // Element n leads from version n to n + 1.
-constexpr std::array migrations{version_1, version_2, version_3, version_4};
+constexpr std::array migrations{version_1, version_2, version_3, version_4, version_5};
 
 }  // namespace
 

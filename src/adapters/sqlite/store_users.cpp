@@ -32,6 +32,17 @@ void revoke(Transaction& transaction, const SessionId& id) {
                        transaction.now);
 }
 
+// Makes room for `newcomer`, which may be there from before.
+std::vector<SessionId> end_oldest(Transaction& transaction, const UserId& user_id, const SessionId& newcomer) {
+    return read_all(
+        transaction.db.query("UPDATE sessions SET revoked_at = ?3 WHERE session_id IN"
+                             " (SELECT session_id FROM sessions INDEXED BY sessions_live WHERE user_id = ?1"
+                             " AND revoked_at IS NULL AND expires_at > ?3 AND session_id <> ?2"
+                             " ORDER BY created_at DESC, session_id DESC LIMIT -1 OFFSET ?4) RETURNING session_id",
+                             user_id, newcomer, transaction.now, sessions_live_max - 1),
+        [](const Rows& row) { return SessionId(row.text(0)); });
+}
+
 std::unexpected<Error> refresh_invalid() { return fail(ErrorCode::refresh_invalid, "This session is over."); }
 
 std::unexpected<Error> another_password() {
@@ -84,12 +95,13 @@ Result<std::vector<SessionId>> SqliteStore::change_password(const UserId& id, co
     });
 }
 
-Result<Session> SqliteStore::create_session(const Session& session, const std::string& expected_hash,
-                                            Milliseconds lifetime) {
-    return write([&](Transaction& transaction) -> Result<Session> {
+Result<OpenedSession> SqliteStore::create_session(const Session& session, const std::string& expected_hash,
+                                                  Milliseconds lifetime) {
+    return write([&](Transaction& transaction) -> Result<OpenedSession> {
         const std::optional<User> user = select_user(transaction.db, session.user_id);
         if (!user || user->password_hash != expected_hash) return another_password();
-        return put_session(transaction, session, lifetime);
+        std::vector<SessionId> ended = end_oldest(transaction, session.user_id, session.id);
+        return OpenedSession{put_session(transaction, session, lifetime), std::move(ended)};
     });
 }
 
@@ -130,10 +142,10 @@ Result<RotatedSession> SqliteStore::rotate_session(const SessionId& id, std::uin
 
 Result<std::vector<Session>> SqliteStore::list_sessions(const UserId& user_id) {
     return read([&](Connection& db) {
-        return read_all(db.query("SELECT * FROM sessions INDEXED BY sessions_by_user WHERE user_id = ?1"
+        return read_all(db.query("SELECT * FROM sessions INDEXED BY sessions_live WHERE user_id = ?1"
                                  " AND revoked_at IS NULL AND expires_at > ?2"
                                  " ORDER BY created_at DESC, session_id DESC LIMIT ?3",
-                                 user_id, clock_.now(), sessions_listed_max),
+                                 user_id, clock_.now(), sessions_live_max),
                         read_session);
     });
 }

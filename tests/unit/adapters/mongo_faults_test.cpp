@@ -145,6 +145,17 @@ TEST_F(MongoFaults, a_reset_of_our_own_unknown_commit_tells_the_sessions_that_it
     EXPECT_EQ(must(store->reset_password(ResetId{"r-1"}, "new")), (std::vector{SessionId{"s-1"}, SessionId{"s-2"}}));
 }
 
+TEST_F(MongoFaults, a_login_of_our_own_unknown_commit_tells_the_session_that_it_ended) {
+    const auto log_in = [&](std::size_t number) {
+        const SessionId id{"s-" + std::to_string(100 + number)};
+        return must(store->create_session({.id = id, .user_id = UserId{"ada"}}, "", Milliseconds{60'000}));
+    };
+    for (std::size_t i = 0; i < sessions_live_max; ++i) (void)log_in(i);
+    commit_and_forget();
+    EXPECT_EQ(log_in(sessions_live_max).ended, std::vector{SessionId{"s-100"}});
+    EXPECT_EQ(must(store->list_sessions(UserId{"ada"})).size(), sessions_live_max);
+}
+
 TEST_F(MongoFaults, a_new_password_of_our_own_unknown_commit_is_no_wrong_one) {
     const UserId ada{"ada"};
     must(store->create_session({.id = SessionId{"s-1"}, .user_id = ada}, "", Milliseconds{60'000}));

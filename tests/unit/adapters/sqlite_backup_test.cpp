@@ -220,7 +220,7 @@ TEST_F(SqliteBackup, of_an_older_schema_becomes_the_present_one) {
         ASSERT_TRUE(place(*store, "o1"));
     }
     must_take();
-    change_backup("ALTER TABLE orders DROP COLUMN trace; DROP TABLE password_resets; PRAGMA user_version=2");
+    change_backup(to_schema_2);
     const fs::path other = directory_.path() / "other";
     const Result<RestoreReport> restored = put(other);
     ASSERT_TRUE(restored) << restored.error().detail;
@@ -242,7 +242,7 @@ TEST_F(SqliteBackup, of_a_shop_of_an_older_schema_holds_its_journal_too) {
     }
     {
         Connection db(died / "waybill.db", Connection::Mode::write);
-        db.execute("ALTER TABLE orders DROP COLUMN trace; PRAGMA user_version=3");
+        db.execute(to_schema_3);
     }
     const Result<BackupReport> report = back_up({.data_dir = died, .file = file(), .replace = true}, clock_);
     ASSERT_TRUE(report) << report.error().detail;

@@ -22,6 +22,20 @@
 
 namespace waybill::sqlite {
 
+// Lead back to earlier schemas: before live sessions had an index, before traces, before resets of passwords.
+inline constexpr Sql to_schema_4 = R"sql(
+DROP INDEX sessions_live; CREATE INDEX sessions_by_user ON sessions (user_id, created_at, session_id);
+PRAGMA user_version=4;
+)sql";
+inline constexpr Sql to_schema_3 = R"sql(
+DROP INDEX sessions_live; CREATE INDEX sessions_by_user ON sessions (user_id, created_at, session_id);
+ALTER TABLE orders DROP COLUMN trace; PRAGMA user_version=3;
+)sql";
+inline constexpr Sql to_schema_2 = R"sql(
+DROP INDEX sessions_live; CREATE INDEX sessions_by_user ON sessions (user_id, created_at, session_id);
+ALTER TABLE orders DROP COLUMN trace; DROP TABLE password_resets; PRAGMA user_version=2;
+)sql";
+
 // The lock, held with the name of some process in it.
 class ForeignLock {
 public:

@@ -60,7 +60,6 @@ TEST_F(SqliteOpen, migrates_an_empty_file_and_leaves_the_present_schema_alone) {
     EXPECT_TRUE(second->ping());
 }
 
-// What the schema before resets of passwords looked like.
 TEST_F(SqliteOpen, migrates_a_shop_of_schema_2_and_keeps_what_it_holds) {
     {
         const StorePtr store = open();
@@ -69,8 +68,7 @@ TEST_F(SqliteOpen, migrates_a_shop_of_schema_2_and_keeps_what_it_holds) {
     }
     {
         Connection db(database_file(data_dir()), Connection::Mode::write);
-        db.execute("DROP TABLE password_resets; ALTER TABLE orders DROP COLUMN trace");
-        db.set_user_version(2);
+        db.execute(to_schema_2);
     }
     const StorePtr store = open();
     EXPECT_EQ(read_schema_version(store->database().writer()), schema_version());
@@ -80,7 +78,6 @@ TEST_F(SqliteOpen, migrates_a_shop_of_schema_2_and_keeps_what_it_holds) {
     EXPECT_EQ(store->claim_reset_mails(10, Milliseconds{1'000})->size(), 1u);
 }
 
-// What the schema before traces looked like.
 TEST_F(SqliteOpen, migrates_a_shop_of_schema_3_and_keeps_what_it_holds) {
     {
         const StorePtr store = open();
@@ -89,8 +86,7 @@ TEST_F(SqliteOpen, migrates_a_shop_of_schema_3_and_keeps_what_it_holds) {
     }
     {
         Connection db(database_file(data_dir()), Connection::Mode::write);
-        db.execute("ALTER TABLE orders DROP COLUMN trace");
-        db.set_user_version(3);
+        db.execute(to_schema_3);
     }
     const StorePtr store = open();
     EXPECT_EQ(read_schema_version(store->database().writer()), schema_version());
@@ -100,6 +96,22 @@ TEST_F(SqliteOpen, migrates_a_shop_of_schema_3_and_keeps_what_it_holds) {
     ASSERT_TRUE(store->place_orders(std::span(&traced, 1)).front());
     EXPECT_EQ((*store->find_order(OrderId("o2")))->trace, traced.trace);
     EXPECT_EQ(store->list_orders({UserId("u1"), std::nullopt}, std::nullopt, 10)->size(), 2u);
+}
+
+TEST_F(SqliteOpen, migrates_a_shop_of_schema_4_and_keeps_what_it_holds) {
+    const Session session{.id = SessionId("s1"), .user_id = UserId("u1")};
+    {
+        const StorePtr store = open();
+        stock_up(*store);
+        ASSERT_TRUE(store->create_session(session, "h", Milliseconds{60'000}));
+    }
+    {
+        Connection db(database_file(data_dir()), Connection::Mode::write);
+        db.execute(to_schema_4);
+    }
+    const StorePtr store = open();
+    EXPECT_EQ(read_schema_version(store->database().writer()), schema_version());
+    EXPECT_EQ(store->list_sessions(session.user_id)->size(), 1u);
 }
 
 TEST_F(SqliteOpen, keeps_everything_over_a_restart) {

@@ -174,6 +174,25 @@ TEST_F(AuthTest, each_login_is_a_session_of_its_own) {
     EXPECT_TRUE(auth.log_in("ASHA@Example.com", password, ""));
 }
 
+TEST_F(AuthTest, a_login_too_many_ends_the_oldest_session_at_once) {
+    const Login oldest = registered();
+    clock.advance(Milliseconds{1});
+    const Login next = logged_in();
+    for (std::size_t i = 2; i < sessions_live_max; ++i) (void)logged_in();
+    const SessionId oldest_id = caller_of(oldest).session_id;
+    ASSERT_TRUE(is_in(oldest) && is_in(next));
+    ASSERT_EQ(log.count("session-ended"), 0U);
+
+    const Login newest = logged_in();
+    EXPECT_FALSE(is_in(oldest));
+    EXPECT_EQ(code_of(auth.refresh(oldest.refresh_token)), ErrorCode::refresh_invalid);
+    EXPECT_TRUE(is_in(next));
+    EXPECT_TRUE(is_in(newest));
+    EXPECT_EQ(auth.list_sessions(caller_of(newest))->size(), sessions_live_max);
+    ASSERT_EQ(log.count("session-ended"), 1U);
+    EXPECT_EQ(log.events_named("session-ended").back().fields["session_id"], oldest_id.text);
+}
+
 TEST_F(AuthTest, a_wrong_password_and_an_unknown_address_have_one_answer) {
     (void)registered();
     const auto wrong = auth.log_in("asha@example.com", "wrong horse", "");

@@ -309,7 +309,8 @@ TEST_F(SessionGuardTest, may_be_asked_and_told_by_many_threads) {
 TEST_F(SessionGuardTest, more_sessions_than_it_may_remember_are_still_answered_right) {
     for (int i = 0; i < 300; ++i) {
         const SessionId id{"crowd" + std::to_string(i)};
-        add_session(id);
+        const Session session{.id = id, .user_id = UserId{id.text}, .expires_at = clock.now() + Milliseconds{60'000}};
+        ASSERT_TRUE(rows.create_user({session.user_id, id.text, "", "", Role::customer, {}}, session));
         EXPECT_TRUE(guard.check(id));
     }
     EXPECT_EQ(guard.is_live_now(SessionId{"crowd0"}), std::nullopt);
