@@ -521,9 +521,14 @@ Awaitable<void> Connection::wait_for_answer() {
     }
 }
 
+// Of both words in HTTP/1.0, Beast obeys keep-alive.
+bool Connection::keeps_open() const {
+    return parser_->keep_alive() && (parser_->is_http_1_1() || !asks_to_close(conversation_->request.headers));
+}
+
 // False when the connection ends here.
 Awaitable<bool> Connection::write_answer() {
-    const bool keeps = !refused_ && parser_->keep_alive();
+    const bool keeps = !refused_ && keeps_open();
     Framing framing;
     framing.close = !keeps || response_->close || shard_.draining();
     framing.keep_alive = !framing.close && !parser_->is_http_1_1();

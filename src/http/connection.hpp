@@ -164,6 +164,7 @@ private:
     [[nodiscard]] bool make_body_room();
     void answer();
     void launch(Deferred deferred);
+    [[nodiscard]] bool keeps_open() const;
     [[nodiscard]] std::string_view arrived() const;
 
     Socket socket_;

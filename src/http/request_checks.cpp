@@ -103,6 +103,20 @@ std::string_view trim_ows(std::string_view text) {
     return text;
 }
 
+std::vector<std::string_view> list_members(const HeaderList& headers, std::string_view wanted) {
+    std::vector<std::string_view> members;
+    for (const auto& [name, value] : headers) {
+        if (name.size() != wanted.size() || !equal_names(name, wanted)) continue;
+        for (std::size_t at = 0; at <= value.size();) {
+            const std::size_t end = std::min(value.find(',', at), value.size());
+            const std::string_view member = trim_ows(value.substr(at, end - at));
+            if (!member.empty()) members.push_back(member);
+            at = end + 1;
+        }
+    }
+    return members;
+}
+
 std::string_view find_head_fault(const HeaderList& headers, bool http_1_1) {
     Singles found;
     for (const auto& [name, value] : headers) {
@@ -122,18 +136,16 @@ std::string_view find_head_fault(const HeaderList& headers, bool http_1_1) {
 Expectation find_expectation(const HeaderList& headers, bool http_1_1) {
     Expectation found = Expectation::none;
     if (!http_1_1) return found;
-    for (const auto& [name, value] : headers) {
-        if (name.size() != 6 || !equal_names(name, "expect")) continue;
-        for (std::size_t at = 0; at <= value.size();) {
-            const std::size_t end = std::min(value.find(',', at), value.size());
-            const std::string_view member = trim_ows(value.substr(at, end - at));
-            at = end + 1;
-            if (member.empty()) continue;
-            if (!equal_names(member, "100-continue")) return Expectation::unknown;
-            found = Expectation::go_on;
-        }
+    for (const std::string_view member : list_members(headers, "expect")) {
+        if (!equal_names(member, "100-continue")) return Expectation::unknown;
+        found = Expectation::go_on;
     }
     return found;
+}
+
+bool asks_to_close(const HeaderList& headers) {
+    return std::ranges::any_of(list_members(headers, "connection"),
+                               [](std::string_view member) { return equal_names(member, "close"); });
 }
 
 bool is_chunk_extension(std::string_view text) {

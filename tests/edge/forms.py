@@ -195,6 +195,11 @@ def _chunks():
 def _trailers():
     yield "trailer", trailer(b"X-T: 1\r\n\r\n"), LOGIN
     yield "trailer_host_counts_for_nothing", trailer(b"Host: evil\r\n\r\n"), LOGIN
+    yield "trailer_connection_counts_for_nothing", trailer(b"Connection: close\r\n\r\n"), LOGIN
+    yield "trailer_connection_of_no_grammar", trailer(b"X: a\r\nconnection: a b\r\n\r\n"), LOGIN
+    yield "trailer_proxy_connection_counts_for_nothing", trailer(b"Proxy-Connection: close\r\n\r\n"), LOGIN
+    yield "trailer_connection_folded", trailer(b"Connection: a\r\n b\r\n\r\n"), REFUSED
+    yield "trailer_connection_space_before_colon", trailer(b"Connection : close\r\n\r\n"), REFUSED
     yield "trailer_length", trailer(b"Content-Length: 1\r\n\r\n"), REFUSED
     yield "trailer_encoding", trailer(b"Transfer-Encoding: chunked\r\n\r\n"), REFUSED
     yield "trailer_bare_lf", trailer(b"X: a\nY: b\r\n\r\n"), REFUSED
@@ -359,6 +364,8 @@ def _connections():
     yield "connection_close_in_a_second_header", header(b"Connection: keep-alive\r\nConnection: close"), (200,)
     yield "connection_of_http_1_0", get(b"/livez", b"", b"HTTP/1.0"), (200,)
     yield "connection_of_http_1_0_kept", get(b"/livez", b"Connection: keep-alive\r\n", b"HTTP/1.0"), PROBE
+    yield "connection_of_http_1_0_kept_and_closed", get(b"/livez", b"Connection: keep-alive, close\r\n", b"HTTP/1.0"), (200,)
+    yield "connection_of_http_1_0_closed_in_a_second_header", get(b"/livez", b"Connection: keep-alive\r\nConnection: close\r\n", b"HTTP/1.0"), (200,)
     yield "connection_names_a_header", header(b"Connection: Host"), PROBE
     yield "connection_upgrade_to_http_2", header(b"Connection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\nHTTP2-Settings: AAMA"), PROBE
     yield "connection_upgrade_to_websocket", header(b"Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13"), PROBE

@@ -77,6 +77,14 @@ TEST(RequestChecks, refuses_heads_that_two_readers_could_frame_differently) {
     for (const auto& row : cases) EXPECT_EQ(find_head_fault(row.headers, row.http_1_1), row.fault);
 }
 
+TEST(RequestChecks, reads_the_lists_of_all_fields_of_a_name) {
+    const HeaderList headers{{"A", "x, \ty ,,"}, {"B", "no"}, {"a", ""}, {"a", "z z"}};
+    EXPECT_EQ(list_members(headers, "a"), (std::vector<std::string_view>{"x", "y", "z z"}));
+    EXPECT_TRUE(list_members(headers, "c").empty());
+    EXPECT_TRUE(asks_to_close({{"Connection", "keep-alive"}, {"connection", "upgrade, Close"}}));
+    EXPECT_FALSE(asks_to_close({{"Connection", "keep-alive, closed"}, {"X", "close"}}));
+}
+
 TEST(RequestChecks, knows_one_expectation) {
     const struct {
         HeaderList headers;

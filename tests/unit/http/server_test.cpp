@@ -4,7 +4,6 @@
 
 #include <sys/resource.h>
 
-#include <array>
 #include <future>
 #include <memory>
 #include <thread>
@@ -72,6 +71,12 @@ TEST_F(ServerTest, keeps_to_the_rules_of_http_1_0_and_close) {
         EXPECT_EQ(answer.body, "pong");
         EXPECT_TRUE(answer.has("Connection: keep-alive"));
     }
+    for (const std::string_view fields :
+         {"Connection: keep-alive, close\r\n", "Connection: keep-alive\r\nconnection: Close\r\n"}) {
+        RawClient ended(url);
+        EXPECT_TRUE(ended.ask("GET /ping HTTP/1.0\r\n" + std::string(fields) + "\r\n").closes()) << fields;
+        EXPECT_TRUE(ended.is_closed());
+    }
     RawClient closing(url);
     EXPECT_TRUE(closing.ask("GET /ping HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n").closes());
     EXPECT_TRUE(closing.is_closed());
@@ -89,6 +94,17 @@ TEST_F(ServerTest, answers_head_without_the_body) {
     EXPECT_EQ(head.status, 200);
     EXPECT_TRUE(head.has("Content-Length: 4"));
     EXPECT_EQ(client.read_answer().body, "pong");
+}
+
+TEST_F(ServerTest, takes_trailers_for_no_headers) {
+    RawClient client(start());
+    for (const std::string trailers :
+         {"Connection: close", "proxy-connection: close", "Connection: a b", "X: a\r\nConnection: ,;\r\nHost: b"}) {
+        const RawAnswer answer = client.ask(post_chunked("2\r\n{}\r\n0\r\n" + trailers + "\r\n\r\n"));
+        EXPECT_EQ(answer.body, "{}") << trailers;
+        EXPECT_FALSE(answer.closes()) << trailers;
+    }
+    EXPECT_EQ(client.ask(get("/ping")).body, "pong");
 }
 
 TEST_F(ServerTest, invites_the_body_that_a_client_waits_with) {
