@@ -532,7 +532,7 @@ Awaitable<bool> Connection::write_answer() {
     Framing framing;
     framing.close = !keeps || response_->close || shard_.draining();
     framing.keep_alive = !framing.close && !parser_->is_http_1_1();
-    framing.head = conversation_->request.method == Method::head;
+    framing.head = arrived().starts_with("HEAD ");  // also when the head was refused before it was parsed
     output_.clear();
     const std::string_view fixed = append_response(output_, *response_, framing);
     response_.reset();

@@ -96,6 +96,39 @@ TEST_F(ServerTest, answers_head_without_the_body) {
     EXPECT_EQ(client.read_answer().body, "pong");
 }
 
+TEST_F(ServerTest, refuses_head_without_a_body) {
+    const std::string url = start();
+    const struct {
+        std::string bytes;
+        int status;
+    } cases[] = {
+        {"HEAD /" + std::string(9'000, 'a'), 414},
+        {"\r\nHEAD /" + std::string(9'000, 'a'), 414},
+        {"HEAD /ping HTTP/1.1\r\nHost: a\r\nX: " + std::string(16'400, 'a'), 431},
+        {"HEAD /ping HTTP/1.1\r\nHost: a\r\n b\r\n\r\n", 400},
+        {"HEAD /ping HTTP/1.1\nHost: a\n\n", 400},
+        {"HEAD /ping HTTP/1.2\r\nHost: a\r\n\r\n", 400},
+        {"HEAD /ping HTTP/1.1\r\n\r\n", 400},
+        {"HEAD /ping HTTP/1.1\r\nHost: a\r\nContent-Length: 65537\r\n\r\n", 413},
+    };
+    for (const auto& row : cases) {
+        RawClient client(url);
+        client.send(row.bytes);
+        const RawAnswer answer = client.read_answer(true);
+        EXPECT_EQ(answer.status, row.status) << row.bytes.substr(0, 60);
+        EXPECT_NE(answer.head.find("\r\nContent-Length: "), std::string::npos);
+        EXPECT_EQ(client.read_rest(), "") << row.bytes.substr(0, 60);
+    }
+}
+
+TEST_F(ServerTest, gives_up_a_head_request_without_a_body) {
+    options.header_deadline = Milliseconds{1};
+    RawClient client(start());
+    client.send("HEAD /ping HTTP/1.1\r\n");
+    EXPECT_EQ(client.read_answer(true).status, 408);
+    EXPECT_EQ(client.read_rest(), "");
+}
+
 TEST_F(ServerTest, takes_trailers_for_no_headers) {
     RawClient client(start());
     for (const std::string trailers :
