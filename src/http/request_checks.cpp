@@ -1,7 +1,11 @@
 #include "http/request_checks.hpp"
 
+#include <arpa/inet.h>
+#include <netinet/in.h>
+
 #include <algorithm>
 #include <array>
+#include <string>
 
 namespace waybill::http {
 
@@ -15,8 +19,9 @@ bool is_alphanumeric(char c) { return is_digit(c) || (to_lower(c) >= 'a' && to_l
 
 bool is_name_character(char c) { return is_alphanumeric(c) || std::string_view("-._~").contains(c); }
 
-bool is_literal_character(char c) {
-    return is_digit(c) || (to_lower(c) >= 'a' && to_lower(c) <= 'f') || c == ':' || c == '.';
+bool is_ipv6_address(std::string_view text) {
+    in6_addr ignored{};
+    return !text.contains('\0') && inet_pton(AF_INET6, std::string(text).c_str(), &ignored) == 1;
 }
 
 constexpr std::size_t port_digits_max = 5;
@@ -26,8 +31,7 @@ bool is_host(std::string_view text) {
     std::size_t end = 0;
     if (text.starts_with('[')) {
         end = text.find(']');
-        if (end == std::string_view::npos || end < 3) return false;
-        if (!std::ranges::all_of(text.substr(1, end - 1), is_literal_character)) return false;
+        if (end == std::string_view::npos || !is_ipv6_address(text.substr(1, end - 1))) return false;
         ++end;
     } else {
         end = std::min(text.find(':'), text.size());

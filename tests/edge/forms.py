@@ -270,6 +270,11 @@ def _hosts():
     yield "host_ipv6_without_brackets", host(b" ::1"), REFUSED
     yield "host_ipv6_open", host(b" [::1"), REFUSED
     yield "host_ipv6_with_more", host(b" [::1]x"), REFUSED
+    yield "host_ipv6_of_colons", host(b" [:::::]"), REFUSED
+    yield "host_ipv6_of_dots", host(b" [...]"), REFUSED
+    yield "host_ipv6_that_is_ipv4", host(b" [127.0.0.1]"), REFUSED
+    yield "host_ipv6_with_zone", host(b" [fe80::1%25eth0]"), REFUSED
+    yield "host_ipv_future", host(b" [v1.a]"), REFUSED
     yield "host_twice_in_http_1_0", get(b"/livez", b"Host: a\r\nHost: b\r\n", b"HTTP/1.0"), REFUSED
 
 
