@@ -75,6 +75,11 @@ bool is_json_type(std::string_view value) {
     return parameter.empty() || equal_names(parameter, "charset=utf-8") || equal_names(parameter, "charset=\"utf-8\"");
 }
 
+bool is_encoded(const Request& request) {
+    return std::ranges::any_of(list_members(request.headers, "content-encoding"),
+                               [](std::string_view coding) { return !equal_names(coding, "identity"); });
+}
+
 // Who was kept out is worth a line: from where, and what was tried.
 LogLevel level_of(int status) {
     if (status >= 500) return LogLevel::warn;
@@ -322,8 +327,7 @@ std::optional<Response> Router::State::refuse_caller(Pending& pending, CheckedTo
         if (!is_json_type(request.header("Content-Type")))
             return problem(request, ProtocolError::unsupported_media_type,
                            "The body must be application/json in UTF-8.");
-        if (const std::string_view coding = request.header("Content-Encoding");
-            !coding.empty() && !equal_names(coding, "identity"))
+        if (is_encoded(request))
             return std::move(problem(request, ProtocolError::unsupported_media_type, "The body must not be compressed.")
                                  .with("Accept-Encoding", "identity"));
     }
