@@ -13,6 +13,7 @@
 #include "domain/hex.hpp"
 #include "http/answer_headers.hpp"
 #include "http/client_address.hpp"
+#include "http/media_type.hpp"
 #include "http/request_checks.hpp"
 #include "http/request_meter.hpp"
 #include "http/route_table.hpp"
@@ -65,14 +66,6 @@ std::optional<TraceContext> callers_trace(const Request& request) {
         sent = value;
     }
     return sent ? parse_traceparent(*sent) : std::nullopt;
-}
-
-bool is_json_type(std::string_view value) {
-    const std::size_t end = value.find(';');
-    if (!equal_names(trim_ows(value.substr(0, end)), "application/json")) return false;
-    if (end == std::string_view::npos) return true;
-    const std::string_view parameter = trim_ows(value.substr(end + 1));
-    return parameter.empty() || equal_names(parameter, "charset=utf-8") || equal_names(parameter, "charset=\"utf-8\"");
 }
 
 bool is_encoded(const Request& request) {

@@ -243,6 +243,8 @@ def _heads():
     yield "head_content_type_twice", length(b" 2\r\nContent-Type: text/plain"), REFUSED
     yield "head_authorization_twice", header(b"Authorization: Bearer a\r\nAuthorization: Bearer b"), REFUSED
     yield "head_content_encoding", length(b" 2\r\nContent-Encoding: gzip"), (415, 200)
+    yield "head_content_type_parameters", POST.replace(b"json", b"json;; charset=utf-8; version=1;") + b"Content-Length: 2\r\n\r\n{}", LOGIN
+    yield "head_content_type_of_another_charset", POST.replace(b"json", b"json; x=y; charset=latin1") + b"Content-Length: 2\r\n\r\n{}", (415, 200)
     yield "head_content_encoding_in_a_second_header", length(b" 2\r\nContent-Encoding: identity\r\nContent-Encoding: gzip"), (415, 200)
     yield "head_content_encoding_behind_an_empty_one", length(b" 2\r\nContent-Encoding:\r\nContent-Encoding: gzip"), (415, 200)
 

@@ -319,6 +319,7 @@ TEST_F(RouterTest, wants_json_bodies) {
         {"{}", "application/json", 200},
         {"{}", "Application/JSON; charset=UTF-8", 200},
         {"{}", "application/json;charset=\"utf-8\"", 200},
+        {"{}", "application/json; version=1", 200},
         {"{}", "application/json; charset=latin1", 415},
         {"{}", "application/jsonx", 415},
         {"a=b", "application/x-www-form-urlencoded", 415},
