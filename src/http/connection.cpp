@@ -8,6 +8,7 @@
 
 #include <algorithm>
 #include <array>
+#include <bit>
 #include <exception>
 #include <utility>
 #include <variant>
@@ -169,7 +170,7 @@ Connection::Connection(Socket socket, Edge& edge, Shard& shard)
     conversation_->request.peer_is_loopback = peer && peer->is_loopback();
 }
 
-Connection::~Connection() { edge_.release(reserved_); }
+Connection::~Connection() { edge_.release(input_reserved_ + body_reserved_); }
 
 void Connection::start() {
     asio::co_spawn(shard_.context, run(), [self = shared_from_this()](const std::exception_ptr& crash) {
@@ -261,15 +262,16 @@ void Connection::begin_request() {
 void Connection::end_request() {
     begin_ = consumed_;
     if (conversation_->body.capacity() > bytes_kept) conversation_->body = std::string();
+    edge_.release(std::exchange(body_reserved_, 0));
     std::vector<char>& input = conversation_->input;
     const std::size_t left = end_ - begin_;
-    if (reserved_ == 0 || left > input_bytes_base) return;
+    if (input_reserved_ == 0 || left > input_bytes_base) return;
     std::vector<char> usual(input_bytes_base);
     std::ranges::copy(arrived(), usual.begin());
     input = std::move(usual);
     begin_ = 0;
     end_ = left;
-    edge_.release(std::exchange(reserved_, 0));
+    edge_.release(std::exchange(input_reserved_, 0));
 }
 
 Awaitable<Connection::Read> Connection::read_request() {
@@ -343,7 +345,7 @@ bool Connection::make_room(std::size_t bytes) {
     }
     const std::size_t added = std::max(input.size(), bytes);
     if (!edge_.reserve(added)) return false;
-    reserved_ += added;
+    input_reserved_ += added;
     input.resize(input.size() + added);
     return true;
 }
@@ -421,12 +423,6 @@ Connection::Read Connection::check_head() {
 
 Awaitable<Connection::Read> Connection::read_body() {
     enter(Phase::body, edge_.options.body_deadline);
-    const auto length = parser_->content_length();
-    const std::size_t expected = length ? static_cast<std::size_t>(*length) : edge_.options.body_bytes_max;
-    if (expected > input_bytes_base) {
-        if (!edge_.reserve(expected)) co_return refuse_overloaded();
-        reserved_ += expected;
-    }
     parser_->eager(true);
     if (consumed_ == end_ && expectation_ == Expectation::go_on) {
         const bool sent = co_await send_continue();
@@ -440,7 +436,23 @@ Awaitable<Connection::Read> Connection::read_body() {
     }
 }
 
+// What was announced reserves nothing: it costs the client nothing either.
+bool Connection::make_body_room() {
+    std::string& body = conversation_->body;
+    const auto length = parser_->content_length();
+    const std::size_t most = length ? static_cast<std::size_t>(*length) : edge_.options.body_bytes_max;
+    const std::size_t wanted = std::min(body.size() + (end_ - consumed_), most);
+    const std::size_t room = bytes_kept + body_reserved_;
+    if (wanted <= room) return true;
+    const std::size_t grown = std::min(std::bit_ceil(wanted), most);
+    if (!edge_.reserve(grown - room)) return false;
+    body_reserved_ += grown - room;
+    body.reserve(grown);
+    return true;
+}
+
 Connection::Read Connection::parse_body() {
+    if (!make_body_room()) return refuse_overloaded();
     char* const data = conversation_->input.data();
     boost::beast::error_code error;
     if (consumed_ < end_) consumed_ += parser_->put_body({data + consumed_, end_ - consumed_}, error);
@@ -509,13 +521,18 @@ Awaitable<void> Connection::wait_for_answer() {
     }
 }
 
+// Of both words in HTTP/1.0, Beast obeys keep-alive.
+bool Connection::keeps_open() const {
+    return parser_->keep_alive() && (parser_->is_http_1_1() || !asks_to_close(conversation_->request.headers));
+}
+
 // False when the connection ends here.
 Awaitable<bool> Connection::write_answer() {
-    const bool keeps = !refused_ && parser_->keep_alive();
+    const bool keeps = !refused_ && keeps_open();
     Framing framing;
     framing.close = !keeps || response_->close || shard_.draining();
     framing.keep_alive = !framing.close && !parser_->is_http_1_1();
-    framing.head = conversation_->request.method == Method::head;
+    framing.head = arrived().starts_with("HEAD ");  // also when the head was refused before it was parsed
     output_.clear();
     const std::string_view fixed = append_response(output_, *response_, framing);
     response_.reset();

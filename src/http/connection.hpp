@@ -161,8 +161,10 @@ private:
     Read refuse_overloaded();
     Read refuse_head(HeadScanner::Found found);
     [[nodiscard]] bool make_room(std::size_t bytes);
+    [[nodiscard]] bool make_body_room();
     void answer();
     void launch(Deferred deferred);
+    [[nodiscard]] bool keeps_open() const;
     [[nodiscard]] std::string_view arrived() const;
 
     Socket socket_;
@@ -173,7 +175,8 @@ private:
     std::size_t begin_ = 0;     // of the request's bytes in the input
     std::size_t consumed_ = 0;  // up to where the request was parsed
     std::size_t end_ = 0;       // of what has arrived
-    std::size_t reserved_ = 0;
+    std::size_t input_reserved_ = 0;
+    std::size_t body_reserved_ = 0;
     HeadScanner scanner_;
     std::optional<RequestParser> parser_;
     std::optional<Response> response_;

@@ -1,7 +1,11 @@
 #include "http/request_checks.hpp"
 
+#include <arpa/inet.h>
+#include <netinet/in.h>
+
 #include <algorithm>
 #include <array>
+#include <string>
 
 namespace waybill::http {
 
@@ -15,8 +19,9 @@ bool is_alphanumeric(char c) { return is_digit(c) || (to_lower(c) >= 'a' && to_l
 
 bool is_name_character(char c) { return is_alphanumeric(c) || std::string_view("-._~").contains(c); }
 
-bool is_literal_character(char c) {
-    return is_digit(c) || (to_lower(c) >= 'a' && to_lower(c) <= 'f') || c == ':' || c == '.';
+bool is_ipv6_address(std::string_view text) {
+    in6_addr ignored{};
+    return !text.contains('\0') && inet_pton(AF_INET6, std::string(text).c_str(), &ignored) == 1;
 }
 
 constexpr std::size_t port_digits_max = 5;
@@ -26,8 +31,7 @@ bool is_host(std::string_view text) {
     std::size_t end = 0;
     if (text.starts_with('[')) {
         end = text.find(']');
-        if (end == std::string_view::npos || end < 3) return false;
-        if (!std::ranges::all_of(text.substr(1, end - 1), is_literal_character)) return false;
+        if (end == std::string_view::npos || !is_ipv6_address(text.substr(1, end - 1))) return false;
         ++end;
     } else {
         end = std::min(text.find(':'), text.size());
@@ -103,6 +107,20 @@ std::string_view trim_ows(std::string_view text) {
     return text;
 }
 
+std::vector<std::string_view> list_members(const HeaderList& headers, std::string_view wanted) {
+    std::vector<std::string_view> members;
+    for (const auto& [name, value] : headers) {
+        if (name.size() != wanted.size() || !equal_names(name, wanted)) continue;
+        for (std::size_t at = 0; at <= value.size();) {
+            const std::size_t end = std::min(value.find(',', at), value.size());
+            const std::string_view member = trim_ows(value.substr(at, end - at));
+            if (!member.empty()) members.push_back(member);
+            at = end + 1;
+        }
+    }
+    return members;
+}
+
 std::string_view find_head_fault(const HeaderList& headers, bool http_1_1) {
     Singles found;
     for (const auto& [name, value] : headers) {
@@ -122,18 +140,16 @@ std::string_view find_head_fault(const HeaderList& headers, bool http_1_1) {
 Expectation find_expectation(const HeaderList& headers, bool http_1_1) {
     Expectation found = Expectation::none;
     if (!http_1_1) return found;
-    for (const auto& [name, value] : headers) {
-        if (name.size() != 6 || !equal_names(name, "expect")) continue;
-        for (std::size_t at = 0; at <= value.size();) {
-            const std::size_t end = std::min(value.find(',', at), value.size());
-            const std::string_view member = trim_ows(value.substr(at, end - at));
-            at = end + 1;
-            if (member.empty()) continue;
-            if (!equal_names(member, "100-continue")) return Expectation::unknown;
-            found = Expectation::go_on;
-        }
+    for (const std::string_view member : list_members(headers, "expect")) {
+        if (!equal_names(member, "100-continue")) return Expectation::unknown;
+        found = Expectation::go_on;
     }
     return found;
+}
+
+bool asks_to_close(const HeaderList& headers) {
+    return std::ranges::any_of(list_members(headers, "connection"),
+                               [](std::string_view member) { return equal_names(member, "close"); });
 }
 
 bool is_chunk_extension(std::string_view text) {

@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <string_view>
+#include <vector>
 
 #include "http/message.hpp"
 
@@ -15,6 +16,9 @@ namespace waybill::http {
 // Without the spaces and tabs at its ends (RFC 9110, 5.6.3).
 [[nodiscard]] std::string_view trim_ows(std::string_view text);
 
+// Of every field of that name, without empty ones (RFC 9110, 5.6.1); for lists whose members hold no comma.
+[[nodiscard]] std::vector<std::string_view> list_members(const HeaderList& headers, std::string_view wanted);
+
 // Empty when the head is sound, else one sentence: Host missing, repeated or odd; a Content-Length
 // that is no single number without leading zeros; a Transfer-Encoding that is not `chunked` alone, or
 // beside a length; a second Content-Type or Authorization.
@@ -24,6 +28,9 @@ enum class Expectation : std::uint8_t { none, go_on, unknown };
 
 // What a client waits for before it sends its body (RFC 9110, 10.1.1); HTTP/1.0 clients wait for nothing.
 [[nodiscard]] Expectation find_expectation(const HeaderList& headers, bool http_1_1);
+
+// That the answer is the connection's last, whatever else Connection says (RFC 9112, 9.3).
+[[nodiscard]] bool asks_to_close(const HeaderList& headers);
 
 // What stands behind a chunk's size. False for control characters: some readers end the line at a
 // lone line feed (RFC 9112, 7.1.1).

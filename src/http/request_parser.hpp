@@ -5,6 +5,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <span>
 #include <string>
 #include <string_view>
 
@@ -26,13 +27,14 @@ public:
 
     [[nodiscard]] bool is_http_1_1() const { return http_1_1_; }
 
-    // As put(), for what follows the head. Beast 1.81 asserts that a last chunk of which it has seen "0" CR LF has
-    // grown by two octets when it is shown again.
-    std::size_t put_body(std::string_view bytes, ErrorCode& error) {
-        if (chunked() && bytes.size() == 4 && bytes.starts_with("0\r\n")) {
+    // As put(), for what follows the head; may change the names of trailers. Beast 1.81 asserts that a last chunk of
+    // which it has seen "0" CR LF has grown by two octets when it is shown again.
+    std::size_t put_body(std::span<char> bytes, ErrorCode& error) {
+        if (chunked() && bytes.size() == 4 && std::string_view(bytes.data(), bytes.size()).starts_with("0\r\n")) {
             error = boost::beast::http::error::need_more;
             return 0;
         }
+        unread_ = bytes;
         return put(boost::asio::const_buffer(bytes.data(), bytes.size()), error);
     }
 
@@ -44,6 +46,19 @@ private:
         const char* begin = name.data() + name.size() + 1;
         while (*begin == ' ' || *begin == '\t') ++begin;
         return begin != value.data();
+    }
+
+    // Beast obeys a trailer named Connection as if it were the header (not RFC 9110, 6.5.1).
+    static void rename_connection_trailers(std::span<char> trailers) {
+        for (;;) {
+            std::string_view line(trailers.data(), trailers.size());
+            const std::size_t end = line.find("\r\n");
+            if (end == 0 || end == std::string_view::npos) return;
+            line = line.substr(0, end);
+            const std::string_view name = line.substr(0, line.find(':'));
+            if (equal_names(name, "connection") || equal_names(name, "proxy-connection")) trailers.front() = 'X';
+            trailers = trailers.subspan(end + 2);
+        }
     }
 
     static Method method_of(boost::beast::http::verb verb) {
@@ -78,8 +93,12 @@ private:
         body_.append(bytes.data(), bytes.size());
         return bytes.size();
     }
-    void on_chunk_header_impl(std::uint64_t, Text extension, ErrorCode& error) override {
+    void on_chunk_header_impl(std::uint64_t size, Text extension, ErrorCode& error) override {
         if (!is_chunk_extension(view(extension))) error = boost::beast::http::error::bad_chunk_extension;
+        if (size > 0) return;
+        // When the last chunk comes here, all trailers have arrived, and Beast reads them next.
+        const auto line_end = static_cast<std::size_t>(extension.data() + extension.size() - unread_.data());
+        rename_connection_trailers(unread_.subspan(line_end + 2));
     }
     std::size_t on_chunk_body_impl(std::uint64_t, Text bytes, ErrorCode&) override {
         body_.append(bytes.data(), bytes.size());
@@ -89,6 +108,7 @@ private:
 
     Request& request_;
     std::string& body_;
+    std::span<char> unread_;
     bool http_1_1_ = true;
 };
 

@@ -13,6 +13,7 @@
 #include "domain/hex.hpp"
 #include "http/answer_headers.hpp"
 #include "http/client_address.hpp"
+#include "http/media_type.hpp"
 #include "http/request_checks.hpp"
 #include "http/request_meter.hpp"
 #include "http/route_table.hpp"
@@ -67,12 +68,9 @@ std::optional<TraceContext> callers_trace(const Request& request) {
     return sent ? parse_traceparent(*sent) : std::nullopt;
 }
 
-bool is_json_type(std::string_view value) {
-    const std::size_t end = value.find(';');
-    if (!equal_names(trim_ows(value.substr(0, end)), "application/json")) return false;
-    if (end == std::string_view::npos) return true;
-    const std::string_view parameter = trim_ows(value.substr(end + 1));
-    return parameter.empty() || equal_names(parameter, "charset=utf-8") || equal_names(parameter, "charset=\"utf-8\"");
+bool is_encoded(const Request& request) {
+    return std::ranges::any_of(list_members(request.headers, "content-encoding"),
+                               [](std::string_view coding) { return !equal_names(coding, "identity"); });
 }
 
 // Who was kept out is worth a line: from where, and what was tried.
@@ -322,8 +320,7 @@ std::optional<Response> Router::State::refuse_caller(Pending& pending, CheckedTo
         if (!is_json_type(request.header("Content-Type")))
             return problem(request, ProtocolError::unsupported_media_type,
                            "The body must be application/json in UTF-8.");
-        if (const std::string_view coding = request.header("Content-Encoding");
-            !coding.empty() && !equal_names(coding, "identity"))
+        if (is_encoded(request))
             return std::move(problem(request, ProtocolError::unsupported_media_type, "The body must not be compressed.")
                                  .with("Accept-Encoding", "identity"));
     }

@@ -3,6 +3,7 @@
 #include <stdexcept>
 
 #include "http/assets.hpp"
+#include "http/request_checks.hpp"
 #include "http/routes.hpp"
 
 namespace waybill::http {
@@ -16,10 +17,27 @@ constexpr std::string_view page_policy =
 
 constexpr std::string_view caching = "public, max-age=300";
 
-// RFC 9110, 13.1.2. A weak tag of ours is compared like the strong one.
+// Up to the first fault. A weak tag is compared like a strong one.
+bool lists_tag(std::string_view list, std::string_view tag) {
+    for (;;) {
+        list.remove_prefix(std::min(list.find_first_not_of(", \t"), list.size()));
+        if (list.starts_with("W/")) list.remove_prefix(2);
+        if (!list.starts_with('"')) return false;
+        const std::size_t size = list.find('"', 1) + 1;
+        if (size == 0) return false;
+        const std::string_view member = list.substr(0, size);
+        list = trim_ows(list.substr(size));
+        if (!list.empty() && !list.starts_with(',')) return false;
+        if (member == tag) return true;
+    }
+}
+
+// RFC 9110, 13.1.2.
 bool is_known(const Request& request, const Asset& asset) {
-    const std::string_view tags = request.header("If-None-Match");
-    return tags == "*" || tags.find(asset.tag) != std::string_view::npos;
+    return std::ranges::any_of(request.headers, [&asset](const auto& header) {
+        return equal_names(header.first, "if-none-match") &&
+               (header.second == "*" || lists_tag(header.second, asset.tag));
+    });
 }
 
 // A name as an argument of a template, so that each file's row has its handler: the path of a request

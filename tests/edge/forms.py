@@ -195,6 +195,11 @@ def _chunks():
 def _trailers():
     yield "trailer", trailer(b"X-T: 1\r\n\r\n"), LOGIN
     yield "trailer_host_counts_for_nothing", trailer(b"Host: evil\r\n\r\n"), LOGIN
+    yield "trailer_connection_counts_for_nothing", trailer(b"Connection: close\r\n\r\n"), LOGIN
+    yield "trailer_connection_of_no_grammar", trailer(b"X: a\r\nconnection: a b\r\n\r\n"), LOGIN
+    yield "trailer_proxy_connection_counts_for_nothing", trailer(b"Proxy-Connection: close\r\n\r\n"), LOGIN
+    yield "trailer_connection_folded", trailer(b"Connection: a\r\n b\r\n\r\n"), REFUSED
+    yield "trailer_connection_space_before_colon", trailer(b"Connection : close\r\n\r\n"), REFUSED
     yield "trailer_length", trailer(b"Content-Length: 1\r\n\r\n"), REFUSED
     yield "trailer_encoding", trailer(b"Transfer-Encoding: chunked\r\n\r\n"), REFUSED
     yield "trailer_bare_lf", trailer(b"X: a\nY: b\r\n\r\n"), REFUSED
@@ -238,6 +243,10 @@ def _heads():
     yield "head_content_type_twice", length(b" 2\r\nContent-Type: text/plain"), REFUSED
     yield "head_authorization_twice", header(b"Authorization: Bearer a\r\nAuthorization: Bearer b"), REFUSED
     yield "head_content_encoding", length(b" 2\r\nContent-Encoding: gzip"), (415, 200)
+    yield "head_content_type_parameters", POST.replace(b"json", b"json;; charset=utf-8; version=1;") + b"Content-Length: 2\r\n\r\n{}", LOGIN
+    yield "head_content_type_of_another_charset", POST.replace(b"json", b"json; x=y; charset=latin1") + b"Content-Length: 2\r\n\r\n{}", (415, 200)
+    yield "head_content_encoding_in_a_second_header", length(b" 2\r\nContent-Encoding: identity\r\nContent-Encoding: gzip"), (415, 200)
+    yield "head_content_encoding_behind_an_empty_one", length(b" 2\r\nContent-Encoding:\r\nContent-Encoding: gzip"), (415, 200)
 
 
 def _hosts():
@@ -265,6 +274,11 @@ def _hosts():
     yield "host_ipv6_without_brackets", host(b" ::1"), REFUSED
     yield "host_ipv6_open", host(b" [::1"), REFUSED
     yield "host_ipv6_with_more", host(b" [::1]x"), REFUSED
+    yield "host_ipv6_of_colons", host(b" [:::::]"), REFUSED
+    yield "host_ipv6_of_dots", host(b" [...]"), REFUSED
+    yield "host_ipv6_that_is_ipv4", host(b" [127.0.0.1]"), REFUSED
+    yield "host_ipv6_with_zone", host(b" [fe80::1%25eth0]"), REFUSED
+    yield "host_ipv_future", host(b" [v1.a]"), REFUSED
     yield "host_twice_in_http_1_0", get(b"/livez", b"Host: a\r\nHost: b\r\n", b"HTTP/1.0"), REFUSED
 
 
@@ -359,6 +373,8 @@ def _connections():
     yield "connection_close_in_a_second_header", header(b"Connection: keep-alive\r\nConnection: close"), (200,)
     yield "connection_of_http_1_0", get(b"/livez", b"", b"HTTP/1.0"), (200,)
     yield "connection_of_http_1_0_kept", get(b"/livez", b"Connection: keep-alive\r\n", b"HTTP/1.0"), PROBE
+    yield "connection_of_http_1_0_kept_and_closed", get(b"/livez", b"Connection: keep-alive, close\r\n", b"HTTP/1.0"), (200,)
+    yield "connection_of_http_1_0_closed_in_a_second_header", get(b"/livez", b"Connection: keep-alive\r\nConnection: close\r\n", b"HTTP/1.0"), (200,)
     yield "connection_names_a_header", header(b"Connection: Host"), PROBE
     yield "connection_upgrade_to_http_2", header(b"Connection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\nHTTP2-Settings: AAMA"), PROBE
     yield "connection_upgrade_to_websocket", header(b"Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13"), PROBE

@@ -70,6 +70,17 @@ def test_head(shop, checks):
             checks.equal(name + " has no body", statuses(rest), (200,))
 
 
+def test_refused_head(shop, checks):
+    """No body either where the head is not even read to its end."""
+    for name, data, expected in (("long target", b"HEAD /" + b"a" * 9_000, 414),
+                                 ("large headers", b"HEAD /livez HTTP/1.1\r\nX: " + b"a" * 17_000, 431),
+                                 ("folded header", b"HEAD /livez HTTP/1.1\r\nHost: a\r\n b\r\n\r\n", 400),
+                                 ("bare line feed", b"HEAD /livez HTTP/1.1\nHost: a\n\n", 400)):
+        with Stream(shop.port) as stream:
+            stream.send(data)
+            checks.equal(f"HEAD with {name}", (stream.read_answer(head=True)[0], stream.read_rest()), (expected, b""))
+
+
 def test_options(shop, checks):
     """Allow on every path; what a browser's preflight asks, for known origins only."""
     for path, operations in routes_of(shop.port).items():
@@ -143,7 +154,7 @@ def main():
     checks = Checks(sys.argv[2:])
     with temporary_folder() as folder:
         shop = Shop(sys.argv[1], folder, ["--cors-allow-origin", ORIGIN])
-        for test in (test_forms, test_head, test_options, test_no_body, test_pipeline, test_continue, test_half_closed):
+        for test in (test_forms, test_head, test_refused_head, test_options, test_no_body, test_pipeline, test_continue, test_half_closed):
             test(shop, checks)
         checks.equal("still ready", Client(shop.port).send("GET", "/readyz").status, 200)
         shop.stop()

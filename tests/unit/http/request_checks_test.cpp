@@ -43,6 +43,17 @@ TEST(RequestChecks, refuses_heads_that_two_readers_could_frame_differently) {
         {{{"Host", "[]"}}, true, "The Host header is not valid."},
         {{{"Host", "[::1]80"}}, true, "The Host header is not valid."},
         {{{"Host", "[::g]"}}, true, "The Host header is not valid."},
+        {{{"Host", "[:::::]"}}, true, "The Host header is not valid."},
+        {{{"Host", "[...]"}}, true, "The Host header is not valid."},
+        {{{"Host", "[1.2.3.4]"}}, true, "The Host header is not valid."},
+        {{{"Host", "[1:2:3]"}}, true, "The Host header is not valid."},
+        {{{"Host", "[::1%251]"}}, true, "The Host header is not valid."},
+        {{{"Host", "[v1.a]"}}, true, "The Host header is not valid."},
+        {{{"Host", std::string_view("[::1\0]", 6)}}, true, "The Host header is not valid."},
+        {{{"Host", "[0000:0000:0000:0000:0000:0000:0000:0000:0000:0000]"}}, true, "The Host header is not valid."},
+        {{{"Host", "[::]"}}, true, ""},
+        {{{"Host", "[2001:DB8::ffff:192.0.2.1]:8080"}}, true, ""},
+        {{{"Host", "[1111:2222:3333:4444:5555:6666:255.255.255.255]"}}, true, ""},
         {{{"Host", "a:"}}, true, ""},
         {{{"Host", "a_b.~-"}}, true, ""},
         {{{"Host", "a"}, {"Content-Length", "5"}, {"Content-Length", "5"}},
@@ -75,6 +86,14 @@ TEST(RequestChecks, refuses_heads_that_two_readers_could_frame_differently) {
         {{{"Transfer-Encoding", "chunked"}}, false, "HTTP/1.0 knows no Transfer-Encoding."},
     };
     for (const auto& row : cases) EXPECT_EQ(find_head_fault(row.headers, row.http_1_1), row.fault);
+}
+
+TEST(RequestChecks, reads_the_lists_of_all_fields_of_a_name) {
+    const HeaderList headers{{"A", "x, \ty ,,"}, {"B", "no"}, {"a", ""}, {"a", "z z"}};
+    EXPECT_EQ(list_members(headers, "a"), (std::vector<std::string_view>{"x", "y", "z z"}));
+    EXPECT_TRUE(list_members(headers, "c").empty());
+    EXPECT_TRUE(asks_to_close({{"Connection", "keep-alive"}, {"connection", "upgrade, Close"}}));
+    EXPECT_FALSE(asks_to_close({{"Connection", "keep-alive, closed"}, {"X", "close"}}));
 }
 
 TEST(RequestChecks, knows_one_expectation) {

@@ -319,6 +319,7 @@ TEST_F(RouterTest, wants_json_bodies) {
         {"{}", "application/json", 200},
         {"{}", "Application/JSON; charset=UTF-8", 200},
         {"{}", "application/json;charset=\"utf-8\"", 200},
+        {"{}", "application/json; version=1", 200},
         {"{}", "application/json; charset=latin1", 415},
         {"{}", "application/jsonx", 415},
         {"a=b", "application/x-www-form-urlencoded", 415},
@@ -337,7 +338,15 @@ TEST_F(RouterTest, wants_json_bodies) {
     };
     EXPECT_EQ(encoded("identity").status, 200);
     EXPECT_EQ(encoded("gzip").status, 415);
+    EXPECT_EQ(encoded("").status, 200);
+    EXPECT_EQ(encoded("identity,, Identity").status, 200);
+    EXPECT_EQ(encoded("identity, gzip").status, 415);
     EXPECT_EQ(header_of(encoded("br"), "Accept-Encoding"), "identity");
+    for (const std::string first : {"identity", ""})
+        EXPECT_EQ(ask(Method::post, "/api/items", "{}",
+                      {{"Content-Type", "application/json"}, {"Content-Encoding", first}, {"content-encoding", "gzip"}})
+                      .status,
+                  415);
 }
 
 TEST_F(RouterTest, counts_each_user_or_address_against_the_limit) {

@@ -20,13 +20,21 @@ TEST(DocsRoutes, serve_the_document_without_copying_it) {
 TEST(DocsRoutes, answer_304_to_who_knows_the_document) {
     Shop shop;
     const std::string tag(get_asset("openapi.json").tag);
-    for (const std::string& known : {tag, "W/" + tag, "\"other\", " + tag, std::string("*")}) {
+    for (const std::string& known :
+         {tag, "W/" + tag, "\"other\", " + tag, "W/\"a,b\",,\t" + tag + " , \"c\"", std::string("*")}) {
         const Response response = shop.call(Method::get, "/openapi.json", {}, {{"If-None-Match", known}});
         EXPECT_EQ(response.status, 304) << known;
         EXPECT_TRUE(response.fixed_body.empty());
         EXPECT_EQ(header_of(response, "ETag"), tag);
     }
-    EXPECT_EQ(shop.call(Method::get, "/openapi.json", {}, {{"If-None-Match", "\"other\""}}).status, 200);
+    for (const std::string& other : {std::string("\"other\""), "\"x" + tag + "y\"", "\"x\"" + tag + "\"y\"", tag + "x",
+                                     "w/" + tag, "W/ " + tag, tag.substr(0, tag.size() - 1), tag.substr(1), "x, " + tag,
+                                     std::string("*, *"), std::string("W/"), std::string()}) {
+        EXPECT_EQ(shop.call(Method::get, "/openapi.json", {}, {{"If-None-Match", other}}).status, 200) << other;
+    }
+    const Response second =
+        shop.call(Method::get, "/openapi.json", {}, {{"If-None-Match", "\"other\""}, {"if-none-match", tag}});
+    EXPECT_EQ(second.status, 304);
     EXPECT_EQ(header_of(shop.get("/openapi.json"), "Cache-Control"), "public, max-age=300");
 }
 

@@ -4,126 +4,16 @@
 
 #include <sys/resource.h>
 
-#include <array>
-#include <condition_variable>
-#include <functional>
 #include <future>
 #include <memory>
-#include <mutex>
 #include <thread>
 #include <vector>
 
-#include "tests/unit/http/edge_fixture.hpp"
-#include "tests/unit/http/raw_client.hpp"
+#include "tests/unit/http/server_fixture.hpp"
 
 namespace waybill::http {
 
 namespace {
-
-// What the test's handlers share with the test: they are plain functions. One for each test.
-struct Stage {
-    std::mutex mutex;
-    std::condition_variable changed;
-    bool open = false;
-    std::size_t entered = 0;
-    std::vector<Completion> kept;
-
-    void hold() {
-        std::unique_lock lock(mutex);
-        ++entered;
-        changed.notify_all();
-        changed.wait(lock, [this] { return open; });
-    }
-    void let_go() {
-        const std::lock_guard lock(mutex);
-        open = true;
-        changed.notify_all();
-    }
-    void keep(Completion done) {
-        const std::lock_guard lock(mutex);
-        kept.push_back(std::move(done));
-        changed.notify_all();
-    }
-    void wait_entered(std::size_t count) {
-        std::unique_lock lock(mutex);
-        changed.wait(lock, [&] { return entered >= count; });
-    }
-    std::vector<Completion> take_kept(std::size_t count) {
-        std::unique_lock lock(mutex);
-        changed.wait(lock, [&] { return kept.size() >= count; });
-        return std::move(kept);
-    }
-};
-Stage* stage = nullptr;
-
-Response say(std::string text) {
-    Response response;
-    response.body = std::move(text);
-    return response;
-}
-Response ping(const Services&, const Exchange&) { return say("pong"); }
-Response echo(const Services&, const Exchange& exchange) { return say(std::string(exchange.request.body)); }
-Response tell_host(const Services&, const Exchange& exchange) {
-    return say(std::string(exchange.request.header("Host")));
-}
-Response tell_peer(const Services&, const Exchange& exchange) {
-    return say(std::string(exchange.request.peer_address) + (exchange.request.peer_is_loopback ? " loopback" : ""));
-}
-Response big(const Services&, const Exchange&) { return say(std::string(32u << 20, 'x')); }
-Response hold(const Services&, const Exchange& exchange) {
-    stage->hold();
-    return say("held " + std::string(exchange.request.target));
-}
-void later(const Services&, const Exchange&, Completion done) { stage->keep(std::move(done)); }
-
-constexpr auto anyone = Access::anyone;
-constexpr auto free_ = LimitClass::none;
-constexpr Route rows[] = {
-    {Method::get, "/ping", anyone, free_, Runs::on_io_thread, ping},
-    {Method::post, "/echo", anyone, free_, Runs::on_io_thread, echo},
-    {Method::get, "/host", anyone, free_, Runs::on_io_thread, tell_host},
-    {Method::get, "/peer", anyone, free_, Runs::on_io_thread, tell_peer},
-    {Method::get, "/big", anyone, free_, Runs::on_io_thread, big},
-    {Method::post, "/hold", anyone, free_, Runs::as_store_write, hold},
-    {Method::post, "/hash", anyone, free_, Runs::as_hashing, hold},
-    {Method::post, "/write", anyone, free_, Runs::as_store_write, echo},
-    {Method::post, "/later", anyone, free_, Runs::on_io_thread, nullptr, later},
-};
-
-std::string get(std::string_view path) { return "GET " + std::string(path) + " HTTP/1.1\r\nHost: a\r\n\r\n"; }
-std::string post(std::string_view path, std::string_view body) {
-    return "POST " + std::string(path) +
-           " HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\nContent-Length: " + std::to_string(body.size()) +
-           "\r\n\r\n" + std::string(body);
-}
-std::string post_chunked(std::string_view chunks) {
-    return "POST /echo HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n" +
-           std::string(chunks);
-}
-constexpr Milliseconds shortly{100};
-constexpr Milliseconds long_enough{30'000};
-
-struct ServerTest : ::testing::Test, EdgeFixture {
-    ServerTest() { stage = &scene; }
-    ~ServerTest() override {
-        scene.let_go();
-        server.reset();
-        scene.kept.clear();
-    }
-    // Options are changed before.
-    std::string start() {
-        options.port = 0;
-        auto bound = Server::bind(options, router, log);
-        if (!bound) throw std::runtime_error(bound.error().detail);
-        server = std::move(*bound);
-        server->start();
-        return server->url();
-    }
-    Stage scene;
-    Router router{{}, services, {}, rows};
-    ServerOptions options;
-    std::unique_ptr<Server> server;
-};
 
 TEST_F(ServerTest, answers_and_keeps_the_connection) {
     RawClient client(start());
@@ -181,6 +71,12 @@ TEST_F(ServerTest, keeps_to_the_rules_of_http_1_0_and_close) {
         EXPECT_EQ(answer.body, "pong");
         EXPECT_TRUE(answer.has("Connection: keep-alive"));
     }
+    for (const std::string_view fields :
+         {"Connection: keep-alive, close\r\n", "Connection: keep-alive\r\nconnection: Close\r\n"}) {
+        RawClient ended(url);
+        EXPECT_TRUE(ended.ask("GET /ping HTTP/1.0\r\n" + std::string(fields) + "\r\n").closes()) << fields;
+        EXPECT_TRUE(ended.is_closed());
+    }
     RawClient closing(url);
     EXPECT_TRUE(closing.ask("GET /ping HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n").closes());
     EXPECT_TRUE(closing.is_closed());
@@ -198,6 +94,50 @@ TEST_F(ServerTest, answers_head_without_the_body) {
     EXPECT_EQ(head.status, 200);
     EXPECT_TRUE(head.has("Content-Length: 4"));
     EXPECT_EQ(client.read_answer().body, "pong");
+}
+
+TEST_F(ServerTest, refuses_head_without_a_body) {
+    const std::string url = start();
+    const struct {
+        std::string bytes;
+        int status;
+    } cases[] = {
+        {"HEAD /" + std::string(9'000, 'a'), 414},
+        {"\r\nHEAD /" + std::string(9'000, 'a'), 414},
+        {"HEAD /ping HTTP/1.1\r\nHost: a\r\nX: " + std::string(16'400, 'a'), 431},
+        {"HEAD /ping HTTP/1.1\r\nHost: a\r\n b\r\n\r\n", 400},
+        {"HEAD /ping HTTP/1.1\nHost: a\n\n", 400},
+        {"HEAD /ping HTTP/1.2\r\nHost: a\r\n\r\n", 400},
+        {"HEAD /ping HTTP/1.1\r\n\r\n", 400},
+        {"HEAD /ping HTTP/1.1\r\nHost: a\r\nContent-Length: 65537\r\n\r\n", 413},
+    };
+    for (const auto& row : cases) {
+        RawClient client(url);
+        client.send(row.bytes);
+        const RawAnswer answer = client.read_answer(true);
+        EXPECT_EQ(answer.status, row.status) << row.bytes.substr(0, 60);
+        EXPECT_NE(answer.head.find("\r\nContent-Length: "), std::string::npos);
+        EXPECT_EQ(client.read_rest(), "") << row.bytes.substr(0, 60);
+    }
+}
+
+TEST_F(ServerTest, gives_up_a_head_request_without_a_body) {
+    options.header_deadline = Milliseconds{1};
+    RawClient client(start());
+    client.send("HEAD /ping HTTP/1.1\r\n");
+    EXPECT_EQ(client.read_answer(true).status, 408);
+    EXPECT_EQ(client.read_rest(), "");
+}
+
+TEST_F(ServerTest, takes_trailers_for_no_headers) {
+    RawClient client(start());
+    for (const std::string trailers :
+         {"Connection: close", "proxy-connection: close", "Connection: a b", "X: a\r\nConnection: ,;\r\nHost: b"}) {
+        const RawAnswer answer = client.ask(post_chunked("2\r\n{}\r\n0\r\n" + trailers + "\r\n\r\n"));
+        EXPECT_EQ(answer.body, "{}") << trailers;
+        EXPECT_FALSE(answer.closes()) << trailers;
+    }
+    EXPECT_EQ(client.ask(get("/ping")).body, "pong");
 }
 
 TEST_F(ServerTest, invites_the_body_that_a_client_waits_with) {
@@ -227,42 +167,6 @@ TEST_F(ServerTest, takes_the_host_from_an_absolute_target) {
     RawClient client(start());
     EXPECT_EQ(client.ask("GET http://shop.example:81/host HTTP/1.1\r\nHost: other\r\n\r\n").body, "shop.example:81");
     EXPECT_EQ(client.ask("GET /host HTTP/1.1\r\nHost: other\r\n\r\n").body, "other");
-}
-
-TEST_F(ServerTest, refuses_what_is_too_large_and_closes) {
-    const std::string url = start();
-    const auto headers = [](std::size_t count) {
-        std::string text = "GET /ping HTTP/1.1\r\nHost: a\r\n";
-        for (std::size_t i = 1; i < count; ++i) text += "X-" + std::to_string(i) + ": 1\r\n";
-        return text + "\r\n";
-    };
-    const struct {
-        std::string bytes;
-        int status;
-        std::string code;
-    } cases[] = {
-        {"GET /" + std::string(8'192, 'a') + " HTTP/1.1\r\nHost: a\r\n\r\n", 414, "uri-too-long"},
-        {"GET /" + std::string(9'000, 'a'), 414, "uri-too-long"},
-        {"GET /ping HTTP/1.1\r\nHost: a\r\nX: " + std::string(16'400, 'a') + "\r\n\r\n", 431, "headers-too-large"},
-        {headers(101), 431, "headers-too-large"},
-        {post("/echo", std::string(65'537, 'b')), 413, "payload-too-large"},
-        {post_chunked("8000\r\n" + std::string(32'768, 'b') + "\r\n8001\r\n"), 413, "payload-too-large"},
-        {post_chunked("ffffffffffffffff\r\n"), 413, "payload-too-large"},
-    };
-    for (const auto& row : cases) {
-        RawClient client(url);
-        client.send(row.bytes);
-        const RawAnswer answer = client.read_answer();
-        EXPECT_EQ(answer.status, row.status) << row.bytes.substr(0, 60);
-        EXPECT_NE(answer.body.find("\"code\":\"" + row.code + "\""), std::string::npos) << answer.body;
-        EXPECT_TRUE(answer.has("X-Content-Type-Options: nosniff"));
-        EXPECT_TRUE(answer.closes());
-        EXPECT_EQ(client.read_rest(), "");
-    }
-    RawClient fits(url);
-    EXPECT_EQ(fits.ask(headers(100)).status, 200);
-    EXPECT_EQ(fits.ask("GET /ping?" + std::string(8'000, 'a') + " HTTP/1.1\r\nHost: a\r\n\r\n").status, 200);
-    EXPECT_EQ(fits.ask("GET /ping HTTP/1.1\r\nHost: a\r\nX: " + std::string(16'000, 'a') + "\r\n\r\n").status, 200);
 }
 
 TEST_F(ServerTest, gives_an_ambiguous_stream_one_refusal_and_closes) {
@@ -333,97 +237,6 @@ TEST_F(ServerTest, gives_an_ambiguous_stream_one_refusal_and_closes) {
         EXPECT_NE(answer.body.find("\"code\":\"bad-header\""), std::string::npos) << bytes;
         EXPECT_TRUE(answer.closes()) << bytes;
         EXPECT_EQ(client.read_rest(), "") << bytes;
-    }
-}
-
-TEST_F(ServerTest, ends_a_request_at_its_deadline_although_it_trickles) {
-    options.header_deadline = options.body_deadline = shortly;
-    const std::string url = start();
-    for (const std::string& begin :
-         {std::string("GET /ping HTTP/1.1\r\nX: "), post("/echo", "{}").substr(0, 40),
-          "POST /echo HTTP/1.1\r\nHost: a\r\nContent-Length: 60000\r\n\r\n" + std::string("{")}) {
-        RawClient client(url);
-        client.send(begin);
-        while (!client.is_readable_within(Milliseconds{5})) client.send("a");
-        const RawAnswer answer = client.read_answer();
-        EXPECT_EQ(answer.status, 408);
-        EXPECT_NE(answer.body.find("request-timeout"), std::string::npos);
-        EXPECT_TRUE(answer.closes());
-        EXPECT_EQ(client.read_rest(), "");
-    }
-}
-
-TEST_F(ServerTest, closes_idle_connections_silently) {
-    options.idle_deadline = Milliseconds{1'000};  // longer than a busy machine takes from connection to request
-    const std::string url = start();
-    RawClient fresh(url);
-    EXPECT_EQ(fresh.read_rest(), "");
-    RawClient used(url);
-    EXPECT_EQ(used.ask(get("/ping")).status, 200);
-    EXPECT_EQ(used.read_rest(), "");
-}
-
-TEST_F(ServerTest, closes_readers_that_are_too_slow) {
-    options.write_deadline = shortly;
-    RawClient client(start(), 4'096);
-    client.send(get("/big"));
-    ASSERT_TRUE(client.is_readable_within(long_enough));
-    server->stop(long_enough);  // returns once the connection was given up
-    EXPECT_LT(client.read_rest().size(), 32u << 20);
-}
-
-TEST_F(ServerTest, closes_what_is_beyond_its_connections) {
-    options.connections_max = 1;
-    const std::string url = start();
-    RawClient first(url);
-    EXPECT_EQ(first.ask(get("/ping")).status, 200);
-    RawClient second(url);
-    EXPECT_TRUE(second.is_closed());
-    EXPECT_EQ(first.ask(get("/ping")).status, 200);
-}
-
-TEST_F(ServerTest, bounds_the_memory_of_all_requests) {
-    options.buffer_bytes_max = 40'000;
-    const std::string url = start();
-    RawClient first(url);
-    first.send(post("/hold", std::string(30'000, 'b')));
-    scene.wait_entered(1);
-    RawClient second(url);
-    const RawAnswer refused = second.ask(post("/echo", std::string(30'000, 'b')));
-    EXPECT_EQ(refused.status, 503);
-    EXPECT_TRUE(refused.has("Retry-After: 1"));
-    EXPECT_TRUE(refused.closes());
-    scene.let_go();
-    EXPECT_EQ(first.read_answer().status, 200);
-    EXPECT_EQ(first.ask(get("/ping")).status, 200);  // the room was given back before
-    RawClient third(url);
-    EXPECT_EQ(third.ask(post("/echo", std::string(30'000, 'b'))).status, 200);
-}
-
-TEST_F(ServerTest, refuses_when_a_pool_is_full_and_serves_the_rest) {
-    options.store_threads = options.hashing_threads = options.pool_waiting_max = options.hashing_waiting_max = 1;
-    const std::string url = start();
-    for (const std::string_view path : {"/hold", "/hash"}) {
-        scene.open = false;
-        const std::size_t before = scene.entered;
-        RawClient running(url);
-        running.send(post(path, "{}"));
-        scene.wait_entered(before + 1);
-        RawClient a(url);
-        RawClient b(url);
-        a.send(post(path, "{}"));
-        b.send(post(path, "{}"));
-        // One of them waits in the pool; the other is refused and has the room of nobody.
-        std::future<RawAnswer> first = std::async(std::launch::async, [&] { return a.read_answer(); });
-        std::future<RawAnswer> second = std::async(std::launch::async, [&] { return b.read_answer(); });
-        RawClient other(url);
-        EXPECT_EQ(other.ask(get("/ping")).status, 200);
-        while (first.wait_for(Milliseconds{1}) != std::future_status::ready &&
-               second.wait_for(Milliseconds{1}) != std::future_status::ready) {
-        }
-        scene.let_go();
-        EXPECT_EQ(running.read_answer().status, 200);
-        EXPECT_EQ(first.get().status + second.get().status, 200 + 503);
     }
 }
 
