@@ -73,9 +73,13 @@ std::unexpected<Error> does_not_fit(const std::filesystem::path& data_dir, const
                                             "without the orders in it.");
 }
 
+std::unexpected<Error> is_damaged(const std::filesystem::path& data_dir) {
+    return does_not_fit(data_dir, "was written by another version of Waybill, or is damaged.");
+}
+
 // The orders of the journal that the tables lack.
 Result<std::vector<FreshOrder>> read_missing(OrderJournal& journal, const std::filesystem::path& data_dir,
-                                             std::uint64_t absorbed) {
+                                             std::uint64_t absorbed, Log& log) {
     std::vector<FreshOrder> missing;
     bool fits = true;
     try {
@@ -87,9 +91,15 @@ Result<std::vector<FreshOrder>> read_missing(OrderJournal& journal, const std::f
     } catch (const SqliteError&) {
         throw;
     } catch (const std::runtime_error&) {
-        return does_not_fit(data_dir, "was written by another version of Waybill, or is damaged.");
+        return is_damaged(data_dir);
     }
     if (!fits) return does_not_fit(data_dir, "does not continue its database.");
+    const OrderJournal::Found beyond = journal.look_beyond(absorbed + missing.size());
+    if (beyond.newest != 0) return is_damaged(data_dir);
+    if (beyond.broken_octets != 0) {
+        // What a crash in the middle of a write leaves: its orders were not acknowledged.
+        log.write(LogLevel::warn, "order-journal-record-broken", {{"octets", std::to_string(beyond.broken_octets)}});
+    }
     return missing;
 }
 
@@ -124,7 +134,7 @@ Result<std::unique_ptr<OrderLog>> OrderLog::open(const SqliteOptions& options, D
                                                  Log& log) {
     auto journal = std::make_unique<OrderJournal>(journal_file(options.data_dir), options.journal_half_bytes);
     const std::uint64_t absorbed = select_version(database.writer()).absorbed;
-    const Result<std::vector<FreshOrder>> missing = read_missing(*journal, options.data_dir, absorbed);
+    const Result<std::vector<FreshOrder>> missing = read_missing(*journal, options.data_dir, absorbed, log);
     if (!missing) return std::unexpected(missing.error());
     if (missing->empty()) {
         return std::unique_ptr<OrderLog>(new OrderLog(options, database, writes, log, std::move(journal), absorbed));

@@ -214,6 +214,58 @@ TEST_F(SqliteRestore, refuses_a_folder_whose_journal_does_not_continue_its_datab
     EXPECT_TRUE(names_in(other).empty());
 }
 
+// The server that finds the old journal beside the new database must pass over what no replay reaches.
+TEST_F(SqliteRestore, that_dies_before_a_damaged_journal_is_gone_lets_nothing_of_it_through) {
+    {
+        const StorePtr store = open();
+        const HeldTables held(*store);
+        ASSERT_TRUE(place(*store, "in-journal-1"));
+        ASSERT_TRUE(place(*store, "in-journal-2"));
+        died = copy_of_disk("died-damaged");
+    }
+    std::string journal = bytes_of(died / "orders.journal");
+    journal[journal.find("Tea")] = 'S';
+    for (int dies_at = 1;; ++dies_at) {
+        const fs::path dir = directory_.path() / ("try-" + std::to_string(dies_at));
+        fs::copy(died, dir);
+        write_bytes(dir / "orders.journal", journal);
+        int step = 0;
+        bool has_died = false;
+        try {
+            ASSERT_TRUE(put(dir, [&] {
+                if (++step == dies_at) throw Death{};
+            }));
+        } catch (const Death&) {
+            has_died = true;
+        }
+        // The old shop is refused, for its journal; the new one is not.
+        SqliteOptions options = options_;
+        options.data_dir = dir;
+        if (const Result<StorePtr> store = SqliteStore::open(options, clock_, log_)) {
+            EXPECT_EQ(orders_of(**store), Ids{"before"}) << "step " << dies_at;
+        } else {
+            EXPECT_TRUE(dies_at == 1 || fs::exists(dir / "waybill.db.restoring")) << store.error().detail;
+        }
+        fs::remove_all(dir);
+        if (!has_died) break;
+    }
+}
+
+TEST_F(SqliteRestore, refuses_a_folder_with_a_damaged_journal) {
+    const StorePtr store = open();
+    const HeldTables held(*store);
+    ASSERT_TRUE(place(*store, "in-journal-1"));
+    ASSERT_TRUE(place(*store, "in-journal-2"));
+    const fs::path damaged = copy_of_disk("damaged");
+    std::string journal = bytes_of(damaged / "orders.journal");
+    journal[journal.find("Tea")] = 'S';
+    write_bytes(damaged / "orders.journal", journal);
+    const fs::path other = directory_.path() / "other";
+    const Result<RestoreReport> refused = restore({.data_dir = other, .file = damaged}, clock_);
+    ASSERT_FALSE(refused);
+    EXPECT_THAT(refused.error().detail, HasSubstr("is damaged"));
+}
+
 TEST_F(SqliteRestore, refuses_the_folder_of_a_server) {
     const StorePtr store = open();
     const fs::path other = directory_.path() / "other";
