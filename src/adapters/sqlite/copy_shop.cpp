@@ -25,17 +25,27 @@ constexpr int first_schema_with_journal = 2;
 
 using Placed = std::map<std::uint64_t, FreshOrder>;
 
-// A record that is written meanwhile is whole, or not there.
-Result<Placed> read_journal(const std::filesystem::path& data_dir, std::uint64_t half_bytes, std::uint64_t absorbed) {
+// A record that is written meanwhile is whole, or not there. Without a server, which has its orders in memory,
+// what cannot be reached would be lost.
+Result<Placed> read_journal(const std::filesystem::path& data_dir, std::uint64_t half_bytes, Connection& source,
+                            int schema, Clock& clock) {
     Placed placed;
+    const Result<DirLock> lock = lock_data_dir(data_dir, Access::command, Milliseconds{0}, clock);
+    if (!lock) return std::unexpected(lock.error());
+    const std::uint64_t absorbed = absorbed_of(source, schema);
     const std::filesystem::path file = journal_file(data_dir);
     if (!std::filesystem::exists(file)) return placed;
     try {
-        OrderJournal(file, half_bytes).replay([&](JournaledOrder order) {
+        OrderJournal journal(file, half_bytes);
+        journal.replay([&](JournaledOrder order) {
             if (order.sequence <= absorbed) return;
             const std::uint64_t sequence = order.sequence;
             placed.insert_or_assign(sequence, std::make_shared<const JournaledOrder>(std::move(order)));
         });
+        const std::uint64_t newest = placed.empty() ? absorbed : placed.rbegin()->first;
+        if (lock->held() && journal.look_beyond(newest).newest != 0) {
+            return fail(ErrorCode::unavailable, "The order journal in " + data_dir.string() + " is damaged.");
+        }
     } catch (const SqliteError&) {
         throw;
     } catch (const std::runtime_error&) {
@@ -95,6 +105,12 @@ void absorb(Connection& copy, const std::vector<FreshOrder>& missing, TimePoint 
     copy.commit();
 }
 
+// What the pages hold is the source's; the copy was written a moment ago.
+std::unexpected<Error> damaged(const std::filesystem::path& data_dir) {
+    return fail(ErrorCode::unavailable,
+                "The database " + database_file(data_dir).string() + " " + why_unusable(SQLITE_CORRUPT) + ".");
+}
+
 Result<int> find_schema(Connection& source, const std::filesystem::path& data_dir) {
     const int schema = read_schema_version(source);
     if (schema == 0) return fail(ErrorCode::unavailable, "There is no shop in " + data_dir.string() + " yet.");
@@ -111,8 +127,10 @@ std::uint64_t absorbed_of(Connection& db, int schema) {
     return schema < first_schema_with_journal ? 0 : select_version(db).absorbed;
 }
 
-Result<BackupReport> copy_shop(const std::filesystem::path& data_dir, std::uint64_t journal_half_bytes,
-                               const std::filesystem::path& into, Clock& clock) {
+namespace {
+
+Result<BackupReport> try_copy_shop(const std::filesystem::path& data_dir, std::uint64_t journal_half_bytes,
+                                   const std::filesystem::path& into, Clock& clock) {
     Connection source(database_file(data_dir), Connection::Mode::read);
     const Result<int> schema = find_schema(source, data_dir);
     if (!schema) return std::unexpected(schema.error());
@@ -121,7 +139,7 @@ Result<BackupReport> copy_shop(const std::filesystem::path& data_dir, std::uint6
     if (!secret) return std::unexpected(secret.error());
 
     const TimePoint moment = clock.now();
-    const Result<Placed> placed = read_journal(data_dir, journal_half_bytes, absorbed_of(source, *schema));
+    const Result<Placed> placed = read_journal(data_dir, journal_half_bytes, source, *schema, clock);
     if (!placed) return std::unexpected(placed.error());
     Connection copy(into, Connection::Mode::copy);
     std::vector<FreshOrder> missing;
@@ -138,8 +156,20 @@ Result<BackupReport> copy_shop(const std::filesystem::path& data_dir, std::uint6
     report.from_journal = static_cast<std::int64_t>(missing.size());
     report.schema = read_schema_version(copy);
     put_backup_notes(copy, report, *secret);
-    if (Result<void> sound = check_tables(copy, into); !sound) return std::unexpected(sound.error());
+    if (!check_tables(copy, into)) return damaged(data_dir);
     return report;
+}
+
+}  // namespace
+
+Result<BackupReport> copy_shop(const std::filesystem::path& data_dir, std::uint64_t journal_half_bytes,
+                               const std::filesystem::path& into, Clock& clock) {
+    try {
+        return try_copy_shop(data_dir, journal_half_bytes, into, clock);
+    } catch (const SqliteError& error) {
+        if (!is_damage(error.code())) throw;
+        return damaged(data_dir);
+    }
 }
 
 }  // namespace waybill::sqlite

@@ -110,6 +110,39 @@ std::optional<std::string> read_record(VfsFile& file, std::uint64_t at) {
     return record;
 }
 
+// By its sizes alone, before its bytes are summed up: what a customer sent may look like a head, and must
+// not cost the sum of what follows it.
+bool has_form(const Head& head, std::string_view record) {
+    std::string_view rest = record.substr(head_size);
+    for (std::uint32_t i = 0; i < head.orders; ++i) {
+        if (!take_sized(rest)) return false;
+    }
+    return head.orders > 0 && rest.empty();
+}
+
+// `bytes` begin with the head, and may end before the record does.
+bool is_whole(const Head& head, std::string_view bytes) {
+    if (bytes.size() - head_size < head.size) return false;
+    const std::string_view record = bytes.substr(0, head_size + head.size);
+    return has_form(head, record) && checksum_of(record.substr(checksum_end)) == head.checksum;
+}
+
+void look_through(std::string_view bytes, std::uint64_t above, OrderJournal::Found& found) {
+    std::string mark;
+    put(mark, record_mark);
+    for (std::size_t at = bytes.find(mark); at != std::string_view::npos; at = bytes.find(mark, at + mark.size())) {
+        const std::string_view rest = bytes.substr(at);
+        const std::optional<Head> head = read_head(rest);
+        const std::uint64_t newest = head ? head->sequence + head->orders - 1 : 0;
+        if (newest <= above) continue;
+        if (is_whole(*head, rest)) {
+            found.newest = std::max(found.newest, newest);
+        } else if (head->sequence == above + 1 && head->size <= bytes.size()) {
+            found.broken_octets = head_size + head->size;
+        }
+    }
+}
+
 void visit_orders(const std::string& record, const std::function<void(JournaledOrder)>& visit) {
     const Head head = *read_head(record);
     std::string_view rest = std::string_view(record).substr(head_size);
@@ -180,6 +213,14 @@ void OrderJournal::replay(const std::function<void(JournaledOrder)>& visit) {
         if (first) halves.emplace(read_head(*first)->sequence, front(half));
     }
     for (const auto& [sequence, at] : halves) visit_records(*file_, at, at + half_bytes_, visit);
+}
+
+OrderJournal::Found OrderJournal::look_beyond(std::uint64_t sequence) {
+    Found found;
+    for (const std::size_t half : {0u, 1u}) {
+        look_through(file_->read(front(half), static_cast<std::size_t>(half_bytes_)), sequence, found);
+    }
+    return found;
 }
 
 OrderJournal::Outcome OrderJournal::append(std::uint64_t sequence, std::span<const std::string> orders) {

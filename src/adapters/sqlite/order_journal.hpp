@@ -51,6 +51,15 @@ public:
     // but cannot be read.
     void replay(const std::function<void(JournaledOrder)>& visit);
 
+    // What the file holds with numbers above `sequence`, at any place, also where replay does not come.
+    struct Found {
+        std::uint64_t newest = 0;         // in a record that is whole; 0: there is none
+        std::uint64_t broken_octets = 0;  // of a record that would be the next, and is not whole
+    };
+    // A record is written after the one before it was synced. So where replay has ended, a whole one with a
+    // higher number says that the file is damaged. Throws SqliteError.
+    [[nodiscard]] Found look_beyond(std::uint64_t sequence);
+
     // `orders` are the bytes of encode_journaled; the first has the number `sequence`. The half must
     // have room for them, and never changes under orders that the tables lack.
     [[nodiscard]] Outcome append(std::uint64_t sequence, std::span<const std::string> orders);

@@ -74,9 +74,13 @@ std::unexpected<Error> does_not_fit(const std::filesystem::path& data_dir, const
                                             "without the orders in it.");
 }
 
+std::unexpected<Error> is_damaged(const std::filesystem::path& data_dir) {
+    return does_not_fit(data_dir, "was written by another version of Waybill, or is damaged.");
+}
+
 // The orders of the journal that the tables lack.
 Result<std::vector<FreshOrder>> read_missing(OrderJournal& journal, const std::filesystem::path& data_dir,
-                                             std::uint64_t absorbed) {
+                                             std::uint64_t absorbed, Log& log) {
     std::vector<FreshOrder> missing;
     bool fits = true;
     try {
@@ -88,16 +92,22 @@ Result<std::vector<FreshOrder>> read_missing(OrderJournal& journal, const std::f
     } catch (const SqliteError&) {
         throw;
     } catch (const std::runtime_error&) {
-        return does_not_fit(data_dir, "was written by another version of Waybill, or is damaged.");
+        return is_damaged(data_dir);
     }
     if (!fits) return does_not_fit(data_dir, "does not continue its database.");
+    const OrderJournal::Found beyond = journal.look_beyond(absorbed + missing.size());
+    if (beyond.newest != 0) return is_damaged(data_dir);
+    if (beyond.broken_octets != 0) {
+        // What a crash in the middle of a write leaves: its orders were not acknowledged.
+        log.write(LogLevel::warn, "order-journal-record-broken", {{"octets", std::to_string(beyond.broken_octets)}});
+    }
     return missing;
 }
 
 // Tables of another time may lack what the orders took.
 Result<void> recover(WriteQueue& writes, const SqliteOptions& options, FreshBatch missing) {
     try {
-        return writes.run([&](Transaction& t) { take_into_tables(t, missing, bool(options.on_processed)); });
+        return writes.run([&](Transaction& t) { take_into_tables(t, missing, options.process_at_once); });
     } catch (const std::runtime_error&) {
         return does_not_fit(options.data_dir, "does not fit its database.");
     }
@@ -125,7 +135,7 @@ Result<std::unique_ptr<OrderLog>> OrderLog::open(const SqliteOptions& options, D
                                                  Log& log) {
     auto journal = std::make_unique<OrderJournal>(journal_file(options.data_dir), options.journal_half_bytes);
     const std::uint64_t absorbed = select_version(database.writer()).absorbed;
-    const Result<std::vector<FreshOrder>> missing = read_missing(*journal, options.data_dir, absorbed);
+    const Result<std::vector<FreshOrder>> missing = read_missing(*journal, options.data_dir, absorbed, log);
     if (!missing) return std::unexpected(missing.error());
     if (missing->empty()) {
         return std::unique_ptr<OrderLog>(new OrderLog(options, database, writes, log, std::move(journal), absorbed));
@@ -134,7 +144,7 @@ Result<std::unique_ptr<OrderLog>> OrderLog::open(const SqliteOptions& options, D
         return std::unexpected(taken.error());
     }
     log.write(LogLevel::info, "orders-recovered", {{"orders", std::to_string(missing->size())}});
-    if (options.on_processed) options.on_processed(missing->size());
+    if (options.process_at_once && options.on_processed) options.on_processed(missing->size());
     return std::unique_ptr<OrderLog>(
         new OrderLog(options, database, writes, log, std::move(journal), missing->back()->sequence));
 }
@@ -206,6 +216,7 @@ Result<void> OrderLog::store(const PlannedBatch& batch) {
     const OrderJournal::Outcome outcome = journal_->append(next_sequence_, records);
 #endif
     if (outcome == OrderJournal::Outcome::not_written) {
+        database_.room().lacked();
         return fail(ErrorCode::unavailable, "The disk of the store is full.");
     }
     // Orders that may be in the journal are placed: a restart would find them there, after others had
@@ -217,6 +228,7 @@ Result<void> OrderLog::store(const PlannedBatch& batch) {
         return fail(in_doubt());
     }
     has_failed_ = false;
+    database_.room().sufficed();
     return {};
 }
 
@@ -256,7 +268,7 @@ void OrderLog::run(const std::stop_token& stop) {
         const Result<void> taken = absorb(orders);
         if (taken) {
             failures = 0;
-            if (options_.on_processed) options_.on_processed(orders.size());
+            if (options_.process_at_once && options_.on_processed) options_.on_processed(orders.size());
             fresh_.absorbed();
             continue;
         }
@@ -270,7 +282,7 @@ void OrderLog::run(const std::stop_token& stop) {
 
 Result<void> OrderLog::absorb(FreshBatch orders) {
     try {
-        return writes_.run([&](Transaction& t) { take_into_tables(t, orders, bool(options_.on_processed)); });
+        return writes_.run([&](Transaction& t) { take_into_tables(t, orders, options_.process_at_once); });
     } catch (const std::exception& error) {
         log_.write(LogLevel::error, "orders-absorbed-badly", {{"reason", error.what()}});
         return fail(ErrorCode::unavailable, "Orders that were placed cannot be taken into the tables.");

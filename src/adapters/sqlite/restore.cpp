@@ -4,7 +4,6 @@
 #include <algorithm>
 #include <cerrno>
 #include <fcntl.h>
-#include <stdexcept>
 #include <system_error>
 #include <unistd.h>
 
@@ -42,21 +41,12 @@ Result<void> refuse_while_open(const Path& data_dir) {
                                             data_dir.string() + "; wait until it has ended.");
 }
 
-// 0 where there are none. Of a journal with a record that cannot be understood, those before it: a server
-// refuses it. A journal that the disk does not give for the moment may be replayed later: throws SqliteError.
+// 0 where there are none. Also behind a record that is damaged: a server that finds this journal must miss
+// none of it. A journal that the disk does not give for the moment may be replayed later: throws SqliteError.
 std::uint64_t newest_in_journal(const Path& data_dir, std::uint64_t half_bytes) {
-    std::uint64_t newest = 0;
     const Path file = journal_file(data_dir);
-    if (!std::filesystem::exists(file)) return newest;
-    try {
-        OrderJournal(file, half_bytes).replay([&](const JournaledOrder& order) {
-            newest = std::max(newest, order.sequence);
-        });
-    } catch (const SqliteError&) {
-        throw;
-    } catch (const std::runtime_error&) {
-    }
-    return newest;
+    if (!std::filesystem::exists(file)) return 0;
+    return OrderJournal(file, half_bytes).look_beyond(0).newest;
 }
 
 struct Prepared {
@@ -93,8 +83,9 @@ Result<SealedFile> copy_folder(const RestoreOptions& options, const Path& into, 
     Connection copy(into, Connection::Mode::copy);
     const std::uint64_t newest = newest_in_journal(options.file, options.journal_half_bytes);
     if (newest <= absorbed_of(copy, read_schema_version(copy))) return SealedFile{};
-    return fail(ErrorCode::unavailable, "The order journal in " + options.file.string() +
-                                            " does not continue its database; they are not of one moment.");
+    return fail(ErrorCode::unavailable,
+                "The order journal in " + options.file.string() +
+                    " does not continue its database: they are not of one moment, or it is damaged.");
 }
 
 // Caches count versions. They go far above those of the replaced shop, which may be unreadable, and of every
@@ -148,7 +139,10 @@ Result<void> rename_file(const Path& from, const Path& to) {
 class Restoring {
 public:
     Restoring(const RestoreOptions& options, Clock& clock)
-        : options_(options), dir_(options.data_dir), clock_(clock), old_(options.data_dir, clock, [this] { step(); }) {}
+        : options_(options),
+          dir_(options.data_dir),
+          clock_(clock),
+          old_(options.data_dir, options.journal_half_bytes, clock, [this] { step(); }) {}
 
     [[nodiscard]] Result<RestoreReport> run() {
         step();
@@ -164,7 +158,7 @@ public:
         if (Result<void> decided = decide(); !decided) return old_.take_back(decided.error());
         if (Result<void> finished = finish(has_secret); !finished) return std::unexpected(finished.error());
         return RestoreReport{
-            .backup = prepared->report, .replaced = old_.folder(), .replaced_is_readable = old_.is_readable()};
+            .backup = prepared->report, .replaced = old_.folder(), .replaced_is_sound = old_.is_sound()};
     }
 
 private:

@@ -87,6 +87,7 @@ public:
 
     Result<StoreStats> stats() override;
     [[nodiscard]] std::optional<std::size_t> orders_in_journal() const override;
+    [[nodiscard]] bool is_well() const override;
     Result<SweepCounts> sweep(const Retention& retention, std::size_t max) override;
 
     // Runs `body(Transaction&)`, which returns a Result, in the next group commit. An error that it
@@ -139,6 +140,8 @@ public:
 private:
     // Before a read that must show all orders placed so far. Errors: unavailable.
     [[nodiscard]] Result<void> wait_until_absorbed() const;
+
+    void try_to_write();
 
     [[nodiscard]] Result<void> wait_for_work(WorkKind kind, std::size_t max);
 

@@ -12,8 +12,57 @@ namespace {
 
 using ::testing::AllOf;
 using ::testing::HasSubstr;
+using ::testing::Not;
 using waybill::testing::DiskStep;
 using waybill::testing::FaultyDisk;
+
+TEST_F(SqliteBackup, a_copy_names_the_file_that_failed) {
+    write_bytes(file(), "short");
+    const SealedFile longer{.database_bytes = 4'096, .sha256 = {}};
+    const fs::path into = directory_.path() / "into";
+    const Result<void> copied = copy_database(file(), longer, into);
+    ASSERT_FALSE(copied);
+    EXPECT_THAT(copied.error().detail, AllOf(HasSubstr(file()), Not(HasSubstr(into))));
+    const Result<void> full = copy_database(file(), {.database_bytes = 5, .sha256 = {}}, "/dev/full");
+    ASSERT_FALSE(full);
+    EXPECT_THAT(full.error().detail, HasSubstr("/dev/full"));
+}
+
+TEST_F(SqliteBackup, of_a_damaged_database_names_that_and_not_its_own_file) {
+    {
+        const StorePtr store = open();
+        stock_up(*store);
+        for (int i = 0; i < 300; ++i) ASSERT_TRUE(place(*store, "o" + std::to_string(i)));
+    }
+    std::string bytes = bytes_of(database_file(data_dir()));
+    std::fill_n(bytes.begin() + static_cast<std::ptrdiff_t>(bytes.size() / 4), bytes.size() / 2, 'x');
+    write_bytes(database_file(data_dir()), bytes);
+    const Result<BackupReport> refused = take();
+    ASSERT_FALSE(refused);
+    EXPECT_THAT(refused.error().detail,
+                AllOf(HasSubstr(database_file(data_dir())), HasSubstr("is damaged"), Not(HasSubstr("shop.backup"))));
+    EXPECT_FALSE(fs::exists(file()));
+}
+
+// The file would lack orders without a word.
+TEST_F(SqliteBackup, refuses_a_damaged_journal_of_which_no_server_knows_the_orders) {
+    fs::path died;
+    {
+        const StorePtr store = open();
+        stock_up(*store);
+        const HeldTables held(*store);
+        ASSERT_TRUE(place(*store, "in-journal-1"));
+        ASSERT_TRUE(place(*store, "in-journal-2"));
+        died = copy_of_disk("died");
+    }
+    std::string journal = bytes_of(died / "orders.journal");
+    journal[journal.find("Tea")] = 'S';
+    write_bytes(died / "orders.journal", journal);
+    const Result<BackupReport> refused = back_up({.data_dir = died, .file = file()}, clock_);
+    ASSERT_FALSE(refused);
+    EXPECT_THAT(refused.error().detail, AllOf(HasSubstr(died), HasSubstr("journal"), HasSubstr("is damaged")));
+    EXPECT_FALSE(fs::exists(file()));
+}
 
 TEST_F(SqliteBackup, holds_orders_that_only_the_journal_has) {
     StorePtr store = open();

@@ -137,7 +137,8 @@ TEST_F(SqliteOrderLog, a_torn_record_is_no_order) {
     }
 }
 
-TEST_F(SqliteOrderLog, a_record_that_was_damaged_is_no_order) {
+// Nobody can tell it from one that a crash cut off.
+TEST_F(SqliteOrderLog, a_broken_last_record_is_no_order_and_is_told) {
     const StorePtr store = open();
     stock_up(*store);
     const HeldTables held(*store);
@@ -149,6 +150,67 @@ TEST_F(SqliteOrderLog, a_record_that_was_damaged_is_no_order) {
     const Result<StorePtr> next = open_at(copy);
     ASSERT_TRUE(next);
     EXPECT_FALSE((*next)->find_order(OrderId("o1"))->has_value());
+    const std::size_t size = journal.find_last_not_of('\0') + 1;
+    EXPECT_EQ(log_.events_named("order-journal-record-broken").front().fields.at("octets"), std::to_string(size));
+}
+
+// A record is written after the one before it was synced, so no crash explains this.
+TEST_F(SqliteOrderLog, refuses_a_journal_with_a_broken_record_before_a_whole_one) {
+    const StorePtr store = open();
+    stock_up(*store);
+    const HeldTables held(*store);
+    for (const std::string id : {"o1", "o2"}) ASSERT_TRUE(place(*store, id));
+    const std::filesystem::path copy = copy_of_disk();
+    const std::string journal = bytes_of(journal_file(copy));
+    const std::size_t second = journal.find("WBJ1", 1);
+    ASSERT_NE(second, std::string::npos);
+    for (std::size_t at = 0; at < second; at += 7) {
+        std::string damaged = journal;
+        damaged[at] = static_cast<char>(damaged[at] ^ 0x10);
+        write_bytes(journal_file(copy), damaged);
+        const Result<StorePtr> next = open_at(copy);
+        ASSERT_FALSE(next) << "octet " << at;
+        EXPECT_THAT(next.error().detail, HasSubstr("was written by another version of Waybill, or is damaged."));
+        EXPECT_THAT(next.error().detail, HasSubstr("move it away"));
+        EXPECT_TRUE(bytes_of(journal_file(copy)) == damaged) << "it is left as it was";
+    }
+}
+
+TEST_F(SqliteOrderLog, refuses_a_journal_with_a_broken_record_in_either_half) {
+    options_.journal_half_bytes = 1'000;
+    const StorePtr store = open();
+    stock_up(*store);
+    const HeldTables held(*store);
+    for (int i = 0; i < 12; ++i) ASSERT_TRUE(place(*store, "o" + std::to_string(i)));
+    const std::filesystem::path copy = copy_of_disk();
+    const std::string journal = bytes_of(journal_file(copy));
+    const std::size_t last = journal.rfind("WBJ1");
+    ASSERT_GT(last, 1'000u) << "the second half holds more than one";
+    for (std::size_t at = journal.find("WBJ1"); at != last; at = journal.find("WBJ1", at + 1)) {
+        std::string damaged = journal;
+        damaged[at + 50] = static_cast<char>(damaged[at + 50] ^ 1);
+        write_bytes(journal_file(copy), damaged);
+        EXPECT_FALSE(open_at(copy)) << "record at " << at;
+    }
+}
+
+// The tables have those, whole or not.
+TEST_F(SqliteOrderLog, a_broken_record_of_an_earlier_round_harms_nobody) {
+    const StorePtr store = open();
+    stock_up(*store);
+    {
+        const HeldTables held(*store);
+        for (const std::string id : {"o1", "o2", "o3"}) ASSERT_TRUE(place(*store, id));
+    }
+    EXPECT_EQ(available(*store), 994) << "the tables have them all";
+    const std::filesystem::path copy = copy_of_disk();
+    std::string journal = bytes_of(journal_file(copy));
+    journal[journal.find("Tea")] = 'S';
+    write_bytes(journal_file(copy), journal);
+    const Result<StorePtr> next = open_at(copy);
+    ASSERT_TRUE(next) << next.error().detail;
+    EXPECT_EQ(available(**next), 994);
+    EXPECT_EQ(log_.count("order-journal-record-broken"), 0u);
 }
 
 // The records of the round before lie behind those of this one.
@@ -451,6 +513,44 @@ TEST_F(SqliteOrderLog, a_full_disk_refuses_the_order_and_keeps_none_of_it) {
     EXPECT_FALSE(store->find_order(OrderId("o1"))->has_value());
     EXPECT_EQ(available(*store), 1'000);
     EXPECT_FALSE(place(*store, "o1")->replayed);
+}
+
+TEST_F(SqliteOrderLog, a_full_disk_is_told_once_and_so_is_its_end) {
+    const StorePtr store = open();
+    stock_up(*store);
+    EXPECT_TRUE(store->is_well());
+    disk_.fail(DiskStep::write, SQLITE_FULL, 0, FaultyDisk::for_ever);
+    for (const std::string id : {"o1", "o2", "o3"}) EXPECT_FALSE(place(*store, id));
+    EXPECT_FALSE(change_by(*store, 1));
+    ASSERT_EQ(log_.count("store-disk-full"), 1u);
+    EXPECT_EQ(log_.events_named("store-disk-full").front().level, LogLevel::error);
+    EXPECT_THAT(log_.events_named("store-disk-full").front().fields.at("reason"), HasSubstr("make room"));
+    EXPECT_EQ(log_.count("store-write-failed"), 0u) << "that would be a line for each write";
+    EXPECT_FALSE(store->is_well());
+
+    disk_.heal();
+    EXPECT_TRUE(place(*store, "o1"));
+    EXPECT_EQ(log_.count("store-disk-has-room"), 0u) << "the next may fail";
+    clock_.advance(Milliseconds{5'000});
+    EXPECT_TRUE(place(*store, "o2"));
+    EXPECT_EQ(log_.count("store-disk-has-room"), 1u);
+    EXPECT_TRUE(store->is_well());
+    EXPECT_EQ(log_.count("store-disk-full"), 1u);
+}
+
+// Whoever shares the load away from a full disk would else never hear of its end.
+TEST_F(SqliteOrderLog, room_is_found_where_nobody_orders) {
+    const StorePtr store = open();
+    stock_up(*store);
+    disk_.fail(DiskStep::write, SQLITE_FULL, 0, FaultyDisk::for_ever);
+    EXPECT_FALSE(place(*store, "o1"));
+    clock_.advance(Milliseconds{60'000});
+    EXPECT_TRUE(store->stats());
+    EXPECT_FALSE(store->is_well());
+    disk_.heal();
+    clock_.advance(Milliseconds{5'000});
+    EXPECT_TRUE(store->stats());
+    EXPECT_TRUE(store->is_well());
 }
 
 // What was acknowledged before stays in the journal; what comes is told the truth at once.
