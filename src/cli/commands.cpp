@@ -16,8 +16,8 @@ constexpr std::size_t letters_per_page = 100;
 
 // Runs `use` on the store; a failure is one sentence.
 template <class Use>
-int with_store(const CommandContext& context, Use use) {
-    auto store = open_store_for_command(context.loaded.config, context.clock, context.log);
+int with_store(const CommandContext& context, ShopUse shop_use, Use use) {
+    auto store = open_store_for_command(context.loaded.config, shop_use, context.clock, context.log);
     if (!store) {
         complain(store.error().detail);
         return exit_failed;
@@ -56,9 +56,10 @@ std::string read_password() {
     return password;
 }
 
-// The first problem of each field, in words.
+// Every problem of the fields, in words; they say all that the detail does.
 std::string describe(const Error& error) {
-    std::string text = error.detail;
+    if (error.fields.empty()) return error.detail;
+    std::string text;
     for (const FieldProblem& field : error.fields) {
         text += (text.empty() ? "" : " ") + field.pointer.substr(std::min<std::size_t>(1, field.pointer.size())) +
                 ": " + field.message;
@@ -66,9 +67,10 @@ std::string describe(const Error& error) {
     return text;
 }
 
-Result<void> create_user(const CommandContext& context, Store& store, const NewUser& user) {
+Result<void> create_user(const CommandContext& context, Store& store, const NewUser& user,
+                         const Registration& registration) {
     const Config& config = context.loaded.config;
-    const auto secret = obtain_secret(config, context.clock);
+    const auto secret = obtain_secret(config, context.clock, context.log);
     if (!secret) return fail(secret.error());
     AccessTokens::Options options = config.access;
     options.secret = *secret;
@@ -77,9 +79,7 @@ Result<void> create_user(const CommandContext& context, Store& store, const NewU
     ResetTokens reset(*secret);
     SessionGuard sessions({}, store, context.clock);
     Auth auth(config.auth, store, context.clock, context.log, access, refresh, reset, sessions);
-    const auto created =
-        auth.create_user({.email = user.email, .password = read_password(), .name = user.name, .agent = {}},
-                         user.admin ? Role::admin : Role::customer);
+    const auto created = auth.create_user(registration, user.admin ? Role::admin : Role::customer);
     if (!created) return fail(created.error().code, describe(created.error()));
     std::printf("created %s %s (%s)\n", std::string{to_text(created->role)}.c_str(), created->email.c_str(),
                 created->id.text.c_str());
@@ -108,7 +108,7 @@ Result<void> print_dead_letters(Store& store) {
 }  // namespace
 
 int run_seed(const CommandContext& context) {
-    return with_store(context, [&](Store& store) -> Result<void> {
+    return with_store(context, ShopUse::begin, [&](Store& store) -> Result<void> {
         const auto seeded = store.seed(demo_catalogue(context.clock.now()));
         if (!seeded) return fail(seeded.error());
         std::puts(*seeded ? "put in three demo products with 1,000,000 pieces each in bangalore"
@@ -118,7 +118,13 @@ int run_seed(const CommandContext& context) {
 }
 
 int run_user_create(const CommandContext& context, const NewUser& user) {
-    return with_store(context, [&](Store& store) { return create_user(context, store, user); });
+    const Registration registration{.email = user.email, .password = read_password(), .name = user.name, .agent = {}};
+    if (const auto checked = check_registration(registration, context.loaded.config.auth); !checked) {
+        complain(describe(checked.error()));
+        return exit_failed;
+    }
+    return with_store(context, ShopUse::begin,
+                      [&](Store& store) { return create_user(context, store, user, registration); });
 }
 
 int run_config(const CommandContext& context, bool env_sample) {
@@ -127,11 +133,11 @@ int run_config(const CommandContext& context, bool env_sample) {
 }
 
 int run_dead_letters_list(const CommandContext& context) {
-    return with_store(context, [](Store& store) { return print_dead_letters(store); });
+    return with_store(context, ShopUse::look, [](Store& store) { return print_dead_letters(store); });
 }
 
 int run_dead_letters_requeue(const CommandContext& context, const std::string& id) {
-    return with_store(context, [&](Store& store) -> Result<void> {
+    return with_store(context, ShopUse::change, [&](Store& store) -> Result<void> {
         const auto requeued = store.requeue_dead_letter(WorkId{id});
         if (!requeued) return fail(requeued.error());
         std::printf("requeued %s\n", requeued->id.text.c_str());
@@ -140,7 +146,7 @@ int run_dead_letters_requeue(const CommandContext& context, const std::string& i
 }
 
 int run_dead_letters_discard(const CommandContext& context, const std::string& id) {
-    return with_store(context, [&](Store& store) -> Result<void> {
+    return with_store(context, ShopUse::change, [&](Store& store) -> Result<void> {
         const auto discarded = store.discard_dead_letter(WorkId{id});
         if (!discarded) return fail(discarded.error());
         std::printf("discarded %s\n", discarded->id.text.c_str());
