@@ -1,5 +1,7 @@
 #include "cli/commands.hpp"
 
+#include <array>
+#include <csignal>
 #include <cstdio>
 #include <iostream>
 #include <termios.h>
@@ -27,20 +29,39 @@ int with_store(const CommandContext& context, ShopUse shop_use, Use use) {
     return used ? exit_ok : exit_failed;
 }
 
+termios terminal_before{};  // for the handler, which can be handed nothing
+
+// The default action of the signal, which ends the process, follows when this has returned.
+extern "C" void restore_terminal(int signal_number) {
+    ::tcsetattr(STDIN_FILENO, TCSANOW, &terminal_before);
+    ::raise(signal_number);
+}
+
+// The terminal shows again what is typed when this goes, or when the person ends the process instead.
 class NoEcho {
 public:
-    NoEcho() {
-        tcgetattr(STDIN_FILENO, &before_);
-        termios quiet = before_;
+    NoEcho() : is_quiet_(::tcgetattr(STDIN_FILENO, &terminal_before) == 0) {
+        if (!is_quiet_) return;
+        struct sigaction ending {};
+        ending.sa_handler = restore_terminal;
+        ending.sa_flags = static_cast<int>(SA_RESETHAND);
+        for (std::size_t i = 0; i < signals.size(); ++i) ::sigaction(signals[i], &ending, &actions_before_[i]);
+        termios quiet = terminal_before;
         quiet.c_lflag &= ~static_cast<tcflag_t>(ECHO);
-        tcsetattr(STDIN_FILENO, TCSAFLUSH, &quiet);
+        ::tcsetattr(STDIN_FILENO, TCSAFLUSH, &quiet);
     }
-    ~NoEcho() { tcsetattr(STDIN_FILENO, TCSAFLUSH, &before_); }
+    ~NoEcho() {
+        if (!is_quiet_) return;
+        ::tcsetattr(STDIN_FILENO, TCSAFLUSH, &terminal_before);
+        for (std::size_t i = 0; i < signals.size(); ++i) ::sigaction(signals[i], &actions_before_[i], nullptr);
+    }
     NoEcho(const NoEcho&) = delete;
     NoEcho& operator=(const NoEcho&) = delete;
 
 private:
-    termios before_{};
+    static constexpr std::array signals{SIGINT, SIGTERM, SIGHUP, SIGQUIT};
+    const bool is_quiet_;
+    std::array<struct sigaction, signals.size()> actions_before_{};
 };
 
 std::string read_password() {
