@@ -67,6 +67,15 @@ User without_hash(User user) {
 
 }  // namespace
 
+Result<void> check_registration(const Registration& registration, const AuthOptions& options) {
+    std::vector<FieldProblem> problems;
+    check_email(normalize_email(registration.email), problems);
+    check_password("/password", registration.password, options, problems);
+    check_name(registration.name, problems);
+    if (!problems.empty()) return invalid_fields(std::move(problems));
+    return {};
+}
+
 Auth::Auth(Options options, Store& store, Clock& clock, Log& log, AccessTokens& access, RefreshTokens& refresh,
            ResetTokens& reset, SessionGuard& sessions)
     : options_(options),
@@ -83,16 +92,11 @@ Auth::Auth(Options options, Store& store, Clock& clock, Log& log, AccessTokens& 
 }
 
 Result<User> Auth::make_user(const Registration& registration, Role role) {
-    auto email = normalize_email(registration.email);
-    std::vector<FieldProblem> problems;
-    check_email(email, problems);
-    check_password("/password", registration.password, options_, problems);
-    check_name(registration.name, problems);
-    if (!problems.empty()) return invalid_fields(std::move(problems));
+    if (const auto checked = check_registration(registration, options_); !checked) return fail(checked.error());
 
     User user;
     user.id = ids_.make_user_id();
-    user.email = std::move(*email);
+    user.email = *normalize_email(registration.email);
     user.name = registration.name;
     user.password_hash = hash_password(registration.password, options_.password_cost, clock_);
     user.role = role;

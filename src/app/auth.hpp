@@ -35,16 +35,21 @@ struct Login {
     User user;
 };
 
+struct AuthOptions {
+    Milliseconds refresh_lifetime{604'800'000};
+    Milliseconds refresh_grace{10'000};
+    std::size_t password_length_min = 6;
+    bool deny_common_passwords = false;
+    PasswordCost password_cost{};
+    Milliseconds reset_lifetime{1'800'000};
+};
+
+// Without the store. Errors: validation_failed (fields /email, /password, /name).
+[[nodiscard]] Result<void> check_registration(const Registration& registration, const AuthOptions& options);
+
 class Auth {
 public:
-    struct Options {
-        Milliseconds refresh_lifetime{604'800'000};
-        Milliseconds refresh_grace{10'000};
-        std::size_t password_length_min = 6;
-        bool deny_common_passwords = false;
-        PasswordCost password_cost{};
-        Milliseconds reset_lifetime{1'800'000};
-    };
+    using Options = AuthOptions;
     Auth(Options options, Store& store, Clock& clock, Log& log, AccessTokens& access, RefreshTokens& refresh,
          ResetTokens& reset, SessionGuard& sessions);
 

@@ -150,7 +150,7 @@ Result<Shop> prepare_shop(const Config& config, Clock& clock, Log& log) {
     if (!store) return fail(store.error());
     const std::vector<SeedProduct> seeds = make_products(clock);
     if (const auto seeded = (*store)->seed(seeds); !seeded) return fail(seeded.error());
-    const auto secret = obtain_secret(config, clock);
+    const auto secret = obtain_secret(config, clock, log);
     if (!secret) return fail(secret.error());
     AccessTokens::Options options = config.access;
     options.secret = *secret;

@@ -91,7 +91,7 @@ Result<ImportReport> import_into_store(const CommandContext& context, const Impo
     }
     const auto source = legacy::open_legacy_source({.uri = request.from});
     if (!source) return std::unexpected(source.error());
-    const auto store = open_store_for_command(config, context.clock, context.log);
+    const auto store = open_store_for_command(config, ShopUse::begin, context.clock, context.log);
     if (!store) return std::unexpected(store.error());
     ProgressBar bar;
     options->on_progress = [&bar](const ImportProgress& progress) { bar.draw(progress); };

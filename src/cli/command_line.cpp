@@ -7,6 +7,7 @@
 #include <iterator>
 #include <system_error>
 #include <unistd.h>
+#include <utility>
 
 #include "cli/commands.hpp"
 #include "cli/version.hpp"
@@ -41,10 +42,21 @@ Result<Variables> read_env_file(const std::string& name) {
     return parse_env_file(std::string{std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>()}, name);
 }
 
-// Settings that make sense beside a server; serve, config and doctor take them all.
-bool belongs_to_every_command(std::string_view key) {
-    return key == "data-dir" || key == "log-level" || key == "log-format" || key == "password-length-min" ||
-           key == "password-deny-common";
+// Which settings a command takes as flags. serve, config and doctor take them all; healthcheck asks a server at its
+// address, and reads nothing else.
+enum class Flags { all, beside_a_server, address };
+
+bool takes(Flags flags, std::string_view key) {
+    switch (flags) {
+        case Flags::all:
+            return true;
+        case Flags::beside_a_server:
+            return key == "data-dir" || key == "log-level" || key == "log-format" || key == "password-length-min" ||
+                   key == "password-deny-common";
+        case Flags::address:
+            return key == "listen";
+    }
+    std::unreachable();
 }
 
 std::string usage_line(const Setting& setting) {
@@ -54,9 +66,9 @@ std::string usage_line(const Setting& setting) {
     return text + "]";
 }
 
-void add_settings(CLI::App& command, Variables& flags, bool all) {
+void add_settings(CLI::App& command, Variables& flags, Flags taken) {
     for (const Setting& setting : all_settings()) {
-        if (!all && !belongs_to_every_command(setting.key)) continue;
+        if (!takes(taken, setting.key)) continue;
         const std::string name = "--" + std::string{setting.key};
         const std::string key{setting.key};
         CLI::Option* option = nullptr;
@@ -87,6 +99,9 @@ int with_context(const Variables& flags, const std::string& env_file_name, Run r
     const auto format = loaded->config.log_format.value_or(::isatty(STDERR_FILENO) != 0 ? local::LogFormat::text
                                                                                         : local::LogFormat::json);
     const auto log = local::make_stream_log(stderr, loaded->config.log_level, format, *clock);
+    for (const std::string& remark : loaded->remarks) {
+        log->write(LogLevel::warn, "unknown-setting", {{"advice", remark}});
+    }
     return run(CommandContext{*loaded, *clock, *log});
 }
 
@@ -111,17 +126,17 @@ struct CommandLine {
             "Every setting is a flag, an environment variable and a line of .env, in that order.\n"
             "'waybill COMMAND --help' lists them; 'waybill config' shows which value counts and why.");
         app.failure_message(CLI::FailureMessage::simple);
-        add("serve", "Serve the API and work the orders, until SIGTERM", true,
+        add("serve", "Serve the API and work the orders, until SIGTERM", Flags::all,
             [](const CommandContext& context) { return run_serve(context); });
-        add("seed", "Put the demo products and their stock into an empty catalogue", false,
+        add("seed", "Put the demo products and their stock into an empty catalogue", Flags::beside_a_server,
             [](const CommandContext& context) { return run_seed(context); });
-        CLI::App* config = add("config", "Print every effective setting and where it comes from", true,
+        CLI::App* config = add("config", "Print every effective setting and where it comes from", Flags::all,
                                [this](const CommandContext& context) { return run_config(context, env_sample); });
         config->add_flag("--env-sample", env_sample, "print every setting as a .env file instead");
-        add("doctor", "Check everything the server needs, and say what to do", true,
+        add("doctor", "Check everything the server needs, and say what to do", Flags::all,
             [](const CommandContext& context) { return run_doctor(context); });
         CLI::App* healthcheck =
-            add("healthcheck", "Ask the running server whether it is ready; exit status 0 or 1", true,
+            add("healthcheck", "Ask the running server whether it is ready; exit status 0 or 1", Flags::address,
                 [this](const CommandContext& context) { return run_healthcheck(context, only_alive); });
         healthcheck->add_flag("--live", only_alive, "whether it answers at all, also while its store is away");
         add_bench_command();
@@ -132,18 +147,18 @@ struct CommandLine {
     }
 
     template <class Run>
-    CLI::App* add(const std::string& name, const std::string& help, bool all_flags, Run run,
-                  CLI::App* parent = nullptr) {
+    CLI::App* add(const std::string& name, const std::string& help, Flags taken, Run run, CLI::App* parent = nullptr) {
         CLI::App* command = (parent != nullptr ? parent : &app)->add_subcommand(name, help);
-        add_settings(*command, flags, all_flags);
+        add_settings(*command, flags, taken);
         command->callback([this, run] { status = with_context(flags, env_file, run); });
         command->fallthrough();
         return command;
     }
 
     void add_bench_command() {
-        CLI::App* command = add("bench", "Measure orders per second on the disk of the data directory", false,
-                                [this](const CommandContext& context) { return run_bench(context, bench); });
+        CLI::App* command =
+            add("bench", "Measure orders per second on the disk of the data directory", Flags::beside_a_server,
+                [this](const CommandContext& context) { return run_bench(context, bench); });
         command->add_option("--seconds", bench.seconds, "of each of the three measurements")
             ->check(CLI::Range(1, 3'600))
             ->capture_default_str()
@@ -163,7 +178,7 @@ struct CommandLine {
         CLI::App* users = app.add_subcommand("user", "Manage accounts");
         users->require_subcommand(1)->fallthrough();
         CLI::App* create = add(
-            "create", "Create an account; its password is read from standard input", false,
+            "create", "Create an account; its password is read from standard input", Flags::beside_a_server,
             [this](const CommandContext& context) { return run_user_create(context, user); }, users);
         create->add_option("--email", user.email, "address to log in with")->required()->type_name("ADDRESS");
         create->add_option("--name", user.name, "name to show")->type_name("NAME");
@@ -171,11 +186,12 @@ struct CommandLine {
     }
 
     void add_import_command() {
-        CLI::App* command = add("import", "Take over users, products, stock and orders of an older system", false,
-                                [this](const CommandContext& context) { return run_import(context, import); });
+        CLI::App* command =
+            add("import", "Take over users, products, stock and orders of an older system", Flags::beside_a_server,
+                [this](const CommandContext& context) { return run_import(context, import); });
         command->add_option("--from", import.from, "its database, named in the path: mongodb://host:port/database")
             ->required()
-            ->envname("WAYBILL_IMPORT_FROM")
+            ->envname(import_from_name)
             ->type_name("URI");
         command->add_flag("--dry-run", import.dry_run, "only report what would happen");
         command->add_option("--system", import.system, "whose collections to read, if there are those of both")
@@ -199,8 +215,9 @@ struct CommandLine {
     }
 
     void add_backup_commands() {
-        CLI::App* take = add("backup", "Write the whole shop to one file, beside a running server or without one",
-                             false, [this](const CommandContext& context) { return run_backup(context, backup); });
+        CLI::App* take =
+            add("backup", "Write the whole shop to one file, beside a running server or without one",
+                Flags::beside_a_server, [this](const CommandContext& context) { return run_backup(context, backup); });
         take->add_option("file", backup.file, "to write; it holds accounts and secrets, so keep it like them")
             ->required()
             ->type_name("FILE");
@@ -208,8 +225,9 @@ struct CommandLine {
         take->footer(
             "Complete up to the moment that it names: every order acknowledged before is in it. Mails in the mail\n"
             "folder are not. Orders go on meanwhile.");
-        CLI::App* put = add("restore", "Put a backup in the place of what the data directory holds", false,
-                            [this](const CommandContext& context) { return run_restore(context, backup.file); });
+        CLI::App* put =
+            add("restore", "Put a backup in the place of what the data directory holds", Flags::beside_a_server,
+                [this](const CommandContext& context) { return run_restore(context, backup.file); });
         put->add_option("file", backup.file, "as 'waybill backup' wrote it, or the folder of a stopped shop")
             ->required()
             ->type_name("FILE");
@@ -220,12 +238,12 @@ struct CommandLine {
         CLI::App* letters = app.add_subcommand("dead-letters", "Look after work that could not be finished");
         letters->require_subcommand(1)->fallthrough();
         add(
-            "ls", "List them, newest first", false,
+            "ls", "List them, newest first", Flags::beside_a_server,
             [](const CommandContext& context) { return run_dead_letters_list(context); }, letters);
         const auto with_id = [this](const std::string& name, const std::string& help, auto run, CLI::App* parent) {
             CLI::App* command = add(
-                name, help, false, [this, run](const CommandContext& context) { return run(context, dead_letter_id); },
-                parent);
+                name, help, Flags::beside_a_server,
+                [this, run](const CommandContext& context) { return run(context, dead_letter_id); }, parent);
             command->add_option("id", dead_letter_id, "as 'waybill dead-letters ls' prints it")->required();
         };
         with_id("requeue", "Try a mail again, with fresh attempts", run_dead_letters_requeue, letters);
@@ -253,6 +271,11 @@ int run_command_line(int argc, char** argv) {
         }
         return line.status;
     } catch (const std::exception& problem) {
+        const auto* const system = dynamic_cast<const std::system_error*>(&problem);
+        if (system != nullptr && system->code() == std::errc::resource_unavailable_try_again) {
+            complain(no_more_threads);
+            return exit_failed;
+        }
         complain(std::string{"stopped by an unexpected error: "} + problem.what() + ". Please report it.");
         return exit_failed;
     }

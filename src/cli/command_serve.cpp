@@ -5,6 +5,7 @@
 #include <mutex>
 #include <pthread.h>
 #include <signal.h>
+#include <system_error>
 #include <thread>
 #include <unistd.h>
 
@@ -72,6 +73,17 @@ void warn_of_root(Log& log) {
               {{"advice", "start it as a user of its own, who owns the data directory"}});
 }
 
+// What is half started has threads that wait for those that could not be.
+void start(Application& application) {
+    try {
+        application.start();
+    } catch (const std::system_error& problem) {
+        if (problem.code() != std::errc::resource_unavailable_try_again) throw;
+        complain(no_more_threads);
+        ::_exit(exit_failed);
+    }
+}
+
 [[noreturn]] void exit_after_failed_syncs(const std::string& sentence) {
     complain(sentence);
     ::_exit(exit_failed);
@@ -85,10 +97,10 @@ int run_serve(const CommandContext& context) {
     auto assembled = Application::assemble(config, context.clock, context.log, exit_after_failed_syncs);
     if (!assembled) {
         complain(assembled.error().detail);
-        return exit_failed;
+        return assembled.error().code == ErrorCode::validation_failed ? exit_usage : exit_failed;
     }
     const std::unique_ptr<Application> application = std::move(*assembled);
-    application->start();
+    start(*application);
     std::printf("listening on %s\n", application->url().c_str());
     std::fflush(stdout);
     context.log.write(LogLevel::info, "serving", {{"url", application->url()}, {"data_dir", config.data_dir.string()}});

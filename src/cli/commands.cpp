@@ -1,5 +1,7 @@
 #include "cli/commands.hpp"
 
+#include <array>
+#include <csignal>
 #include <cstdio>
 #include <iostream>
 #include <termios.h>
@@ -16,8 +18,8 @@ constexpr std::size_t letters_per_page = 100;
 
 // Runs `use` on the store; a failure is one sentence.
 template <class Use>
-int with_store(const CommandContext& context, Use use) {
-    auto store = open_store_for_command(context.loaded.config, context.clock, context.log);
+int with_store(const CommandContext& context, ShopUse shop_use, Use use) {
+    auto store = open_store_for_command(context.loaded.config, shop_use, context.clock, context.log);
     if (!store) {
         complain(store.error().detail);
         return exit_failed;
@@ -27,20 +29,39 @@ int with_store(const CommandContext& context, Use use) {
     return used ? exit_ok : exit_failed;
 }
 
+termios terminal_before{};  // for the handler, which can be handed nothing
+
+// The default action of the signal, which ends the process, follows when this has returned.
+extern "C" void restore_terminal(int signal_number) {
+    ::tcsetattr(STDIN_FILENO, TCSANOW, &terminal_before);
+    ::raise(signal_number);
+}
+
+// The terminal shows again what is typed when this goes, or when the person ends the process instead.
 class NoEcho {
 public:
-    NoEcho() {
-        tcgetattr(STDIN_FILENO, &before_);
-        termios quiet = before_;
+    NoEcho() : is_quiet_(::tcgetattr(STDIN_FILENO, &terminal_before) == 0) {
+        if (!is_quiet_) return;
+        struct sigaction ending {};
+        ending.sa_handler = restore_terminal;
+        ending.sa_flags = static_cast<int>(SA_RESETHAND);
+        for (std::size_t i = 0; i < signals.size(); ++i) ::sigaction(signals[i], &ending, &actions_before_[i]);
+        termios quiet = terminal_before;
         quiet.c_lflag &= ~static_cast<tcflag_t>(ECHO);
-        tcsetattr(STDIN_FILENO, TCSAFLUSH, &quiet);
+        ::tcsetattr(STDIN_FILENO, TCSAFLUSH, &quiet);
     }
-    ~NoEcho() { tcsetattr(STDIN_FILENO, TCSAFLUSH, &before_); }
+    ~NoEcho() {
+        if (!is_quiet_) return;
+        ::tcsetattr(STDIN_FILENO, TCSAFLUSH, &terminal_before);
+        for (std::size_t i = 0; i < signals.size(); ++i) ::sigaction(signals[i], &actions_before_[i], nullptr);
+    }
     NoEcho(const NoEcho&) = delete;
     NoEcho& operator=(const NoEcho&) = delete;
 
 private:
-    termios before_{};
+    static constexpr std::array signals{SIGINT, SIGTERM, SIGHUP, SIGQUIT};
+    const bool is_quiet_;
+    std::array<struct sigaction, signals.size()> actions_before_{};
 };
 
 std::string read_password() {
@@ -56,9 +77,10 @@ std::string read_password() {
     return password;
 }
 
-// The first problem of each field, in words.
+// Every problem of the fields, in words; they say all that the detail does.
 std::string describe(const Error& error) {
-    std::string text = error.detail;
+    if (error.fields.empty()) return error.detail;
+    std::string text;
     for (const FieldProblem& field : error.fields) {
         text += (text.empty() ? "" : " ") + field.pointer.substr(std::min<std::size_t>(1, field.pointer.size())) +
                 ": " + field.message;
@@ -66,9 +88,10 @@ std::string describe(const Error& error) {
     return text;
 }
 
-Result<void> create_user(const CommandContext& context, Store& store, const NewUser& user) {
+Result<void> create_user(const CommandContext& context, Store& store, const NewUser& user,
+                         const Registration& registration) {
     const Config& config = context.loaded.config;
-    const auto secret = obtain_secret(config, context.clock);
+    const auto secret = obtain_secret(config, context.clock, context.log);
     if (!secret) return fail(secret.error());
     AccessTokens::Options options = config.access;
     options.secret = *secret;
@@ -77,9 +100,7 @@ Result<void> create_user(const CommandContext& context, Store& store, const NewU
     ResetTokens reset(*secret);
     SessionGuard sessions({}, store, context.clock);
     Auth auth(config.auth, store, context.clock, context.log, access, refresh, reset, sessions);
-    const auto created =
-        auth.create_user({.email = user.email, .password = read_password(), .name = user.name, .agent = {}},
-                         user.admin ? Role::admin : Role::customer);
+    const auto created = auth.create_user(registration, user.admin ? Role::admin : Role::customer);
     if (!created) return fail(created.error().code, describe(created.error()));
     std::printf("created %s %s (%s)\n", std::string{to_text(created->role)}.c_str(), created->email.c_str(),
                 created->id.text.c_str());
@@ -108,7 +129,7 @@ Result<void> print_dead_letters(Store& store) {
 }  // namespace
 
 int run_seed(const CommandContext& context) {
-    return with_store(context, [&](Store& store) -> Result<void> {
+    return with_store(context, ShopUse::begin, [&](Store& store) -> Result<void> {
         const auto seeded = store.seed(demo_catalogue(context.clock.now()));
         if (!seeded) return fail(seeded.error());
         std::puts(*seeded ? "put in three demo products with 1,000,000 pieces each in bangalore"
@@ -118,7 +139,13 @@ int run_seed(const CommandContext& context) {
 }
 
 int run_user_create(const CommandContext& context, const NewUser& user) {
-    return with_store(context, [&](Store& store) { return create_user(context, store, user); });
+    const Registration registration{.email = user.email, .password = read_password(), .name = user.name, .agent = {}};
+    if (const auto checked = check_registration(registration, context.loaded.config.auth); !checked) {
+        complain(describe(checked.error()));
+        return exit_failed;
+    }
+    return with_store(context, ShopUse::begin,
+                      [&](Store& store) { return create_user(context, store, user, registration); });
 }
 
 int run_config(const CommandContext& context, bool env_sample) {
@@ -127,11 +154,11 @@ int run_config(const CommandContext& context, bool env_sample) {
 }
 
 int run_dead_letters_list(const CommandContext& context) {
-    return with_store(context, [](Store& store) { return print_dead_letters(store); });
+    return with_store(context, ShopUse::look, [](Store& store) { return print_dead_letters(store); });
 }
 
 int run_dead_letters_requeue(const CommandContext& context, const std::string& id) {
-    return with_store(context, [&](Store& store) -> Result<void> {
+    return with_store(context, ShopUse::change, [&](Store& store) -> Result<void> {
         const auto requeued = store.requeue_dead_letter(WorkId{id});
         if (!requeued) return fail(requeued.error());
         std::printf("requeued %s\n", requeued->id.text.c_str());
@@ -140,7 +167,7 @@ int run_dead_letters_requeue(const CommandContext& context, const std::string& i
 }
 
 int run_dead_letters_discard(const CommandContext& context, const std::string& id) {
-    return with_store(context, [&](Store& store) -> Result<void> {
+    return with_store(context, ShopUse::change, [&](Store& store) -> Result<void> {
         const auto discarded = store.discard_dead_letter(WorkId{id});
         if (!discarded) return fail(discarded.error());
         std::printf("discarded %s\n", discarded->id.text.c_str());

@@ -56,6 +56,9 @@ struct BackupRequest {
 [[nodiscard]] int run_dead_letters_requeue(const CommandContext& context, const std::string& id);
 [[nodiscard]] int run_dead_letters_discard(const CommandContext& context, const std::string& id);
 
+// Of --from, which may hold a password.
+inline constexpr const char* import_from_name = "WAYBILL_IMPORT_FROM";
+
 struct ImportRequest {
     std::string from;
     std::string system;  // a, b; empty: by the names of the collections
@@ -75,6 +78,10 @@ struct ImportRequest {
 
 // Parses the command line and runs a command; the whole of main.
 [[nodiscard]] int run_command_line(int argc, char** argv);
+
+inline constexpr const char* no_more_threads =
+    "The system lets this user start no more threads; raise the limit of processes (ulimit -u, TasksMax of the "
+    "service, the container's limit of pids).";
 
 // "waybill: <sentence>" on standard error.
 void complain(const std::string& sentence);

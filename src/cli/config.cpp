@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "cli/unknown_settings.hpp"
+
 namespace waybill::cli {
 
 namespace {
@@ -17,8 +19,8 @@ std::optional<EffectiveValue> find_named(const Setting& setting, const Variables
     const auto take = [&](std::string_view name) -> std::optional<EffectiveValue> {
         const auto found = variables.find(name);
         if (found == variables.end() || found->second.empty()) return std::nullopt;  // empty means unset
-        return EffectiveValue{&setting, adapt_value(name, found->second),
-                              std::string{where} + ": " + std::string{name}};
+        return EffectiveValue{&setting, adapt_value(name, found->second), std::string{where} + ": " + std::string{name},
+                              found->second};
     };
     if (auto value = take(environment_name(setting.key))) return value;
     for (const std::string_view name : setting.other_names) {
@@ -120,11 +122,22 @@ std::string environment_name(std::string_view key) {
 Result<LoadedConfig> load_config(const Variables& flags, const Variables& environment, const Variables& env_file,
                                  std::string_view env_file_name) {
     LoadedConfig loaded;
+    for (const auto& [name, value] : env_file) {
+        if (!is_unknown_setting(name, value)) continue;
+        return fail(ErrorCode::validation_failed, describe_unknown_setting(name, env_file_name));
+    }
+    for (const auto& [name, value] : environment) {
+        if (is_unknown_setting(name, value)) {
+            loaded.remarks.push_back(describe_unknown_setting(name, "the environment"));
+        }
+    }
     for (const Setting& setting : all_settings()) {
         EffectiveValue value = find_value(setting, flags, environment, env_file, env_file_name);
         if (const auto read = setting.read(loaded.config, value.value); !read) {
-            const std::string shown = setting.secret ? "" : " '" + value.value + "'";
-            return fail(ErrorCode::validation_failed, name_for_person(value) + shown + " " + read.error().detail + ".");
+            const bool is_adapted = !value.given.empty() && value.given != value.value;
+            const std::string shown = setting.secret ? "" : " '" + (is_adapted ? value.given : value.value) + "'";
+            const std::string needs = is_adapted ? "needs a port from 0 to 65535" : read.error().detail;
+            return fail(ErrorCode::validation_failed, name_for_person(value) + shown + " " + needs + ".");
         }
         loaded.values.push_back(std::move(value));
     }

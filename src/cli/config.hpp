@@ -83,6 +83,7 @@ struct Config {
     [[nodiscard]] bool has_smtp() const { return !smtp.url.empty(); }
     [[nodiscard]] bool has_ses() const { return !has_smtp() && !verified_sender.empty() && !aws_region.empty(); }
     [[nodiscard]] bool uses_data_dir() const { return !has_mongo() || !(has_smtp() || has_ses()); }
+    [[nodiscard]] bool writes_mail_folder() const { return works() && !has_smtp() && !has_ses(); }
     [[nodiscard]] bool serves_api() const { return role != ProcessRole::worker; }
     [[nodiscard]] bool works() const { return role != ProcessRole::api; }
 };
@@ -111,17 +112,20 @@ struct Setting {
 struct EffectiveValue {
     const Setting* setting = nullptr;
     std::string value;
-    std::string origin;  // "default", ".env: NAME" (or the file's own name), "environment: NAME", "flag"
+    std::string origin;   // "default", ".env: NAME" (or the file's own name), "environment: NAME", "flag"
+    std::string given{};  // as it was written there, where the value was made of it (PORT)
 };
 
 struct LoadedConfig {
     Config config;
     std::vector<EffectiveValue> values;  // in the order of all_settings()
+    std::vector<std::string> remarks;    // one sentence for each variable that looks like a setting and is none
 };
 
 using Variables = std::map<std::string, std::string, std::less<>>;
 
-// Errors (validation_failed): one sentence that names the key and where its value came from.
+// Errors (validation_failed): one sentence that names the key and where its value came from. A WAYBILL_ name that is no
+// setting is an error in the file, and a remark in the environment, where others set variables too.
 [[nodiscard]] Result<LoadedConfig> load_config(const Variables& flags, const Variables& environment,
                                                const Variables& env_file, std::string_view env_file_name = ".env");
 

@@ -2,7 +2,9 @@
 
 #include <algorithm>
 #include <array>
+#include <cerrno>
 #include <cstdio>
+#include <optional>
 #include <unistd.h>
 #include <vector>
 
@@ -26,13 +28,24 @@ constexpr int sync_samples = 20;
 constexpr std::size_t sync_bytes = 4'096;
 constexpr std::uintmax_t free_bytes_low = 1u << 30;
 
-Finding check_data_dir(const Config& config) {
+// The nearest folder above that is there must let this user make the rest.
+Finding check_place(const std::filesystem::path& data_dir) {
     std::error_code problem;
-    const bool exists = std::filesystem::is_directory(config.data_dir, problem);
-    if (!exists) {
-        return {Verdict::note, "data directory",
-                config.data_dir.string() + " is not there yet; 'waybill serve' makes it."};
+    std::filesystem::path above = std::filesystem::absolute(data_dir, problem).lexically_normal();
+    do above = above.parent_path();
+    while (!std::filesystem::exists(above, problem) && above != above.root_path());
+    if (::access(above.c_str(), W_OK | X_OK) != 0) {
+        return {Verdict::failed, "data directory",
+                data_dir.string() + " cannot be made: " + above.string() + " cannot be written by this user (" +
+                    std::generic_category().message(errno) + "); make it as root and give it to this user."};
     }
+    return {Verdict::note, "data directory", data_dir.string() + " is not there yet; 'waybill serve' makes it."};
+}
+
+Finding check_data_dir(const Config& config, const Result<sqlite::ShopFiles>& files) {
+    if (!files) return {Verdict::failed, "data directory", files.error().detail};
+    if (!files->has_folder) return check_place(config.data_dir);
+    std::error_code problem;
     if (::access(config.data_dir.c_str(), R_OK | W_OK | X_OK) != 0) {
         return {Verdict::failed, "data directory",
                 config.data_dir.string() +
@@ -46,35 +59,58 @@ Finding check_data_dir(const Config& config) {
     return {Verdict::ok, "data directory", config.data_dir.string() + ", " + free};
 }
 
+Finding disk_failed(const Config& config, int error) {
+    const std::string where = "in " + config.data_dir.string();
+    if (error == ENOSPC || error == EDQUOT) {
+        return {Verdict::failed, "disk",
+                "it is full: nothing can be written " + where +
+                    ", and no order can be taken; make room, or give this user a larger quota."};
+    }
+    return {Verdict::failed, "disk",
+            "a write or sync failed " + where + " (" + std::generic_category().message(error) +
+                "); check the disk before trusting it with orders."};
+}
+
 // The median of a few writes of one page, each made durable, over a page that is there already, as in a
 // log that is reused: what one lone order costs at least.
 Finding check_sync(const Config& config, Clock& clock) {
     const std::string path = (config.data_dir / ".doctor").string();
     const FileDescriptor file = open_file(path, O_WRONLY | O_CREAT | O_TRUNC);
-    if (!file.is_open())
-        return {Verdict::failed, "disk", "no file can be written in " + config.data_dir.string() + "."};
+    if (!file.is_open()) return disk_failed(config, errno);
     const std::vector<char> page(sync_bytes, 'x');
     std::vector<std::int64_t> micros;
     bool good = true;
+    int problem = 0;
     for (int i = 0; i <= sync_samples && good; ++i) {
         const auto began = clock.steady_now();
         good = ::pwrite(file.get(), page.data(), page.size(), 0) == static_cast<ssize_t>(page.size()) &&
                ::fdatasync(file.get()) == 0;
+        problem = good ? 0 : errno;
         if (i > 0)
             micros.push_back(std::chrono::duration_cast<std::chrono::microseconds>(clock.steady_now() - began).count());
     }
     ::unlink(path.c_str());
-    if (!good)
-        return {Verdict::failed, "disk", "a write or sync failed; check the disk before trusting it with orders."};
+    if (!good) return disk_failed(config, problem);
     std::ranges::sort(micros);
     return {Verdict::ok, "disk", "a durable write takes " + std::to_string(micros[micros.size() / 2]) + " us (median)"};
 }
 
-Finding check_store(const Config& config, Clock& clock, Log& log) {
-    if (!config.has_mongo() && !std::filesystem::exists(config.data_dir / "waybill.db")) {
-        return {Verdict::note, "store", "there is no database yet; 'waybill serve' makes it."};
+// What can be told without opening the database as one that takes orders; empty: it can be opened.
+std::optional<Finding> check_database(const Config& config, const sqlite::ShopFiles& files) {
+    const Finding none_yet{Verdict::note, "store", "there is no database yet; 'waybill serve' makes it."};
+    if (files.lost_database()) {
+        return Finding{Verdict::failed, "store", describe_lost_database(config.data_dir, files)};
     }
-    const auto store = open_store_for_command(config, clock, log);
+    if (!files.has_database) return none_yet;
+    const Result<sqlite::DatabaseLook> look = sqlite::look_at_database(config.data_dir);
+    if (!look) return Finding{Verdict::failed, "store", look.error().detail};
+    if (look->is_empty) return none_yet;
+    if (!look->older.empty()) return Finding{Verdict::note, "store", look->older};
+    return std::nullopt;
+}
+
+Finding check_store(const Config& config, Clock& clock, Log& log) {
+    const auto store = open_store_for_command(config, ShopUse::look, clock, log);
     if (!store) return {Verdict::failed, "store", store.error().detail};
     if (const auto answered = (*store)->ping(); !answered) return {Verdict::failed, "store", answered.error().detail};
     const auto stats = (*store)->stats();
@@ -88,17 +124,18 @@ Finding check_store(const Config& config, Clock& clock, Log& log) {
     return {Verdict::ok, "store", sentence + ", no dead letters"};
 }
 
-Finding check_secret(const Config& config) {
+Finding check_secret(const Config& config, const Result<sqlite::ShopFiles>& files) {
     if (!config.jwt_secret.empty()) return {Verdict::ok, "secret", "JWT_SECRET is set"};
-    const std::string path = (config.data_dir / "secret").string();
+    const std::filesystem::path path = secret_file(config);
     struct stat status {};
-    if (::stat(path.c_str(), &status) != 0) {
-        return {Verdict::note, "secret", "there is none yet; the first start makes one in the data directory."};
+    if (::stat(path.c_str(), &status) != 0 && errno == ENOENT) {
+        const std::string lost = files ? describe_lost_secret(config, *files) : "";
+        return {Verdict::note, "secret",
+                lost.empty() ? "there is none yet; the first start makes one in the data directory." : lost};
     }
-    if ((status.st_mode & 0077) != 0) {
-        return {Verdict::failed, "secret", path + " can be read by others; run: chmod 600 " + path};
-    }
-    return {Verdict::ok, "secret", path};
+    if (const auto secret = read_secret_file(path); !secret) return {Verdict::failed, "secret", secret.error().detail};
+    if (const std::string open = describe_open_secret(path); !open.empty()) return {Verdict::failed, "secret", open};
+    return {Verdict::ok, "secret", path.string()};
 }
 
 Finding check_templates(const Config& config) {
@@ -196,15 +233,19 @@ std::string_view word(Verdict verdict) {
     return "";
 }
 
-}  // namespace
-
-int run_doctor(const CommandContext& context) {
+std::vector<Finding> examine(const CommandContext& context) {
     const Config& config = context.loaded.config;
     std::vector<Finding> findings;
-    if (config.uses_data_dir()) findings.push_back(check_data_dir(config));
-    const bool may_look = findings.empty() || findings.front().verdict == Verdict::ok;
-    if (!config.has_mongo() && may_look) findings.push_back(check_sync(config, context.clock));
-    if (config.has_mongo() || may_look) findings.push_back(check_store(config, context.clock, context.log));
+    for (const std::string& remark : context.loaded.remarks) findings.push_back({Verdict::note, "settings", remark});
+    const Result<sqlite::ShopFiles> files = sqlite::look_for_shop(config.data_dir);
+    if (config.uses_data_dir()) findings.push_back(check_data_dir(config, files));
+    if (config.has_mongo()) {
+        findings.push_back(check_store(config, context.clock, context.log));
+    } else if (findings.back().verdict != Verdict::failed) {
+        if (files->has_folder) findings.push_back(check_sync(config, context.clock));
+        const std::optional<Finding> database = check_database(config, *files);
+        findings.push_back(database ? *database : check_store(config, context.clock, context.log));
+    }
     findings.push_back(check_memory(config, context.clock));
     try {
         if (config.has_sqs()) findings.push_back(check_queue(config, context.clock, context.log));
@@ -212,12 +253,17 @@ int run_doctor(const CommandContext& context) {
     } catch (const std::invalid_argument& problem) {
         findings.push_back({Verdict::failed, "settings", problem.what()});
     }
-    findings.push_back(check_secret(config));
+    findings.push_back(check_secret(config, files));
     findings.push_back(check_templates(config));
     findings.push_back(check_fulfilment(config));
+    return findings;
+}
 
+}  // namespace
+
+int run_doctor(const CommandContext& context) {
     bool healthy = true;
-    for (const Finding& finding : findings) {
+    for (const Finding& finding : examine(context)) {
         healthy = healthy && finding.verdict != Verdict::failed;
         std::printf("%s  %-15s %s\n", std::string{word(finding.verdict)}.c_str(), finding.part.c_str(),
                     finding.sentence.c_str());

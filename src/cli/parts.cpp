@@ -23,8 +23,24 @@ Result<std::unique_ptr<Store>> open_store(const Config& config, Clock& clock, Lo
     return sqlite::open_sqlite_store(options, clock, log);
 }
 
-Result<std::unique_ptr<Store>> open_store_for_command(const Config& config, Clock& clock, Log& log) {
+Result<std::unique_ptr<Store>> open_store_for_command(const Config& config, ShopUse use, Clock& clock, Log& log) {
     if (config.has_mongo()) return mongo::open_mongo_store(config.mongo, clock, log);
+    const Result<sqlite::ShopFiles> files = sqlite::look_for_shop(config.data_dir);
+    if (!files) return fail(files.error());
+    if (use == ShopUse::begin) {
+        warn_of_lost_files(config, *files, log);
+    } else if (!files->has_database) {
+        return fail(ErrorCode::unavailable, files->lost_database()
+                                                ? sqlite::describe_lost_database(config.data_dir, *files)
+                                                : "There is no shop in " + config.data_dir.string() + ".");
+    }
+    if (use == ShopUse::look) {
+        const Result<sqlite::DatabaseLook> look = sqlite::look_at_database(config.data_dir);
+        if (!look) return fail(look.error());
+        if (look->is_empty)
+            return fail(ErrorCode::unavailable, "There is no shop in " + config.data_dir.string() + ".");
+        if (!look->older.empty()) return fail(ErrorCode::unavailable, look->older);
+    }
     sqlite::SqliteOptions options = config.store;
     options.access = sqlite::Access::command;
     return sqlite::open_sqlite_store(options, clock, log);

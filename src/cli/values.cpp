@@ -50,7 +50,7 @@ Result<RateLimit> parse_rate_limit(std::string_view text) {
 }
 
 Result<ListenAddress> parse_listen_address(std::string_view text) {
-    const std::string expected = "needs an address such as 127.0.0.1:8080, [::1]:8080 or localhost";
+    const std::string expected = "needs HOST:PORT, such as 127.0.0.1:8080, [::1]:8080, or :8080 for every address";
     ListenAddress address;
     std::string_view port;
     bool has_port = false;
@@ -73,7 +73,8 @@ Result<ListenAddress> parse_listen_address(std::string_view text) {
         if (!number) return fail(ErrorCode::validation_failed, "needs a port from 0 to 65535");
         address.port = static_cast<std::uint16_t>(*number);
     }
-    if (address.host.empty() && !has_port) return fail(ErrorCode::validation_failed, expected);
+    const bool is_number = address.host.find_first_not_of("0123456789") == std::string::npos;
+    if (!has_port && is_number) return fail(ErrorCode::validation_failed, expected);
     if (address.host.empty()) address.host = "0.0.0.0";
     return address;
 }

@@ -7,6 +7,7 @@
 #include <thread>
 
 #include "app/processing.hpp"
+#include "cli/commands.hpp"
 #include "cli/parts.hpp"
 #include "cli/process_metrics.hpp"
 #include "ports/thread_name.hpp"
@@ -47,26 +48,60 @@ public:
     [[nodiscard]] std::size_t in_flight_max() const override { return 0; }
 };
 
+// What the settings alone decide, so that a wrong one is refused before anything is made on the disk.
+struct Neighbours {
+    MailTemplates templates;
+    SharedMemory memory;
+    std::unique_ptr<Queue> queue;
+    std::unique_ptr<Mailer> mailer;  // null: the mail folder
+    std::unique_ptr<Fulfilment> fulfilment;
+};
+
+// Throws std::invalid_argument for a template, or the address of a part.
+Result<Neighbours> make_neighbours(const Config& config, Clock& clock, Log& log) {
+    Neighbours made;
+    auto templates = load_mail_templates(config.mail_templates);
+    if (!templates) return fail(templates.error());
+    made.templates = std::move(*templates);
+    const MailRenderer checked(config.mail, made.templates);
+    auto memory = make_shared_memory(config, clock, log);
+    if (!memory) return fail(memory.error());
+    made.memory = std::move(*memory);
+    made.queue = make_queue(config, clock, log);
+    made.fulfilment = make_fulfilment(config, clock, log);
+    if (!config.works()) made.mailer = std::make_unique<NoMailer>();
+    if (config.works() && !config.writes_mail_folder()) made.mailer = make_mailer(config, clock, log);
+    return made;
+}
+
+Result<void> look_before_opening(const Config& config, Log& log) {
+    if (config.has_mongo()) return {};
+    const Result<sqlite::ShopFiles> files = sqlite::look_for_shop(config.data_dir);
+    if (!files) return fail(files.error());
+    warn_of_lost_files(config, *files, log);
+    return {};
+}
+
 }  // namespace
 
 struct Application::Parts {
     Parts(const Config& settings, Clock& process_clock, Log& process_log, std::unique_ptr<Metrics> process_metrics,
-          std::unique_ptr<WorkSignal> process_signal, std::unique_ptr<Store> opened_store, SharedMemory shared_memory,
-          const std::string& secret, const MailTemplates& templates)
+          std::unique_ptr<WorkSignal> process_signal, std::unique_ptr<Store> opened_store, Neighbours neighbours,
+          const std::string& secret)
         : config(settings),
           clock(process_clock),
           log(process_log),
           own_metrics(std::move(process_metrics)),
           own_signal(std::move(process_signal)),
           store(std::move(opened_store)),
-          memory(std::move(shared_memory)),
-          queue(make_queue(config, clock, log)),
-          mailer(config.works() ? make_mailer(config, clock, log) : std::make_unique<NoMailer>()),
-          fulfilment(make_fulfilment(config, clock, log)),
+          memory(std::move(neighbours.memory)),
+          queue(std::move(neighbours.queue)),
+          mailer(neighbours.mailer ? std::move(neighbours.mailer) : make_mailer(config, clock, log)),
+          fulfilment(std::move(neighbours.fulfilment)),
           access(access_options(config, secret), clock),
           refresh(secret),
           reset(secret),
-          renderer(config.mail, templates) {}
+          renderer(config.mail, neighbours.templates) {}
 
     static AccessTokens::Options access_options(const Config& config, const std::string& secret) {
         AccessTokens::Options options = config.access;
@@ -131,6 +166,7 @@ struct Application::Parts {
     void make_loops();
     Result<void> bind();
     void start_upkeep();
+    void sweep_mails();
     void start_workers();
     void request_workers_to_stop();
     void join_workers();
@@ -228,9 +264,14 @@ void Application::Parts::start_upkeep() {
         ThreadName("janitor"), config.janitor_every,
         [this] {
             (void)worker::sweep(*store, config.janitor, log);
-            (void)local::sweep_mail_folder(config.data_dir / "mail", clock.now(), config.mail_keep);
+            if (config.writes_mail_folder()) sweep_mails();
         },
         log));
+}
+
+void Application::Parts::sweep_mails() {
+    const std::size_t deleted = local::sweep_mail_folder(config.data_dir / "mail", clock.now(), config.mail_keep);
+    if (deleted > 0) log.write(LogLevel::info, "mails-deleted", {{"mails", std::to_string(deleted)}});
 }
 
 void Application::Parts::start_workers() {
@@ -284,19 +325,18 @@ Application::~Application() {
 
 Result<std::unique_ptr<Application>> Application::assemble(const Config& config, Clock& clock, Log& log,
                                                            FatalStoreError on_fatal) {
-    auto metrics = std::make_unique<Metrics>();
-    auto signal = std::make_unique<WorkSignal>();
-    auto store = open_store(config, clock, log, *metrics, *signal, std::move(on_fatal));
-    if (!store) return fail(store.error());
-    auto memory = make_shared_memory(config, clock, log);
-    if (!memory) return fail(memory.error());
-    const auto secret = obtain_secret(config, clock);
-    if (!secret) return fail(secret.error());
-    const auto templates = load_mail_templates(config.mail_templates);
-    if (!templates) return fail(templates.error());
     try {
+        auto neighbours = make_neighbours(config, clock, log);
+        if (!neighbours) return fail(neighbours.error());
+        if (const auto looked = look_before_opening(config, log); !looked) return fail(looked.error());
+        auto metrics = std::make_unique<Metrics>();
+        auto signal = std::make_unique<WorkSignal>();
+        auto store = open_store(config, clock, log, *metrics, *signal, std::move(on_fatal));
+        if (!store) return fail(store.error());
+        const auto secret = obtain_secret(config, clock, log);
+        if (!secret) return fail(secret.error());
         auto parts = std::make_unique<Parts>(config, clock, log, std::move(metrics), std::move(signal),
-                                             std::move(*store), std::move(*memory), *secret, *templates);
+                                             std::move(*store), std::move(*neighbours), *secret);
         parts->make_loops();
         if (config.seed_demo) {
             if (const auto seeded = parts->store->seed(demo_catalogue(clock.now())); !seeded)
@@ -306,7 +346,11 @@ Result<std::unique_ptr<Application>> Application::assemble(const Config& config,
         return std::unique_ptr<Application>{new Application(std::move(parts))};
     } catch (const std::invalid_argument& problem) {  // a template, or the address of a part
         return fail(ErrorCode::validation_failed, problem.what());
-    } catch (const std::system_error& problem) {  // the mail folder
+    } catch (const std::system_error& problem) {
+        if (problem.code() == std::errc::resource_unavailable_try_again) {
+            return fail(ErrorCode::unavailable, no_more_threads);
+        }
+        // The mail folder.
         return fail(ErrorCode::unavailable,
                     std::string{problem.what()} + "; make the data directory writable for this user.");
     }

@@ -66,6 +66,7 @@ TEST(Healthcheck, says_that_nobody_answers) {
     const ProcessResult gone = run_waybill({"healthcheck", "--listen", listen});
     EXPECT_EQ(gone.exit_status, 1);
     EXPECT_TRUE(gone.err.starts_with("waybill: http://" + listen + "/readyz does not answer")) << gone.err;
+    EXPECT_EQ(run_waybill({"healthcheck", "--help"}).out.find("--data-dir"), std::string::npos) << "it reads --listen";
     const ProcessResult unknown = run_waybill({"healthcheck", "--listen", "127.0.0.1:0"});
     EXPECT_EQ(unknown.exit_status, 1);
     EXPECT_NE(unknown.err.find("free port"), std::string::npos) << unknown.err;

@@ -173,6 +173,7 @@ TEST(CommandLine, mistakes_are_2_and_name_the_key) {
                            {{"nonsense"}, "nonsense"},
                            {{"serve", "--nonsense", "1"}, "--nonsense"},
                            {{"serve", "--listen", "nonsense:port"}, "--listen"},
+                           {{"serve", "--listen", "8080"}, "'8080' needs HOST:PORT"},
                            {{"serve", "--work-lease", "soon"}, "--work-lease"},
                            {{"serve", "--work-lease", "-1s"}, "--work-lease"},
                            {{"serve", "--io-threads", "0"}, "--io-threads"},

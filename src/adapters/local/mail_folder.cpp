@@ -114,7 +114,9 @@ class MailFolder final : public Mailer {
 public:
     MailFolder(const MailFolderOptions& options, Log& log)
         : folder_(options.folder), in_flight_max_(std::max<std::size_t>(options.in_flight_max, 1)), log_(log) {
-        fs::create_directories(folder_);
+        if (folder_.has_parent_path()) fs::create_directories(folder_.parent_path());
+        if (::mkdir(folder_.c_str(), folder_mode) != 0 && errno != EEXIST)
+            throw std::system_error(errno, std::generic_category(), "the mail folder cannot be made");
         const FileDescriptor probe = open_folder(AT_FDCWD, folder_.c_str());
         if (!probe.is_open())
             throw std::system_error(errno, std::generic_category(), "the mail folder cannot be opened");
@@ -173,7 +175,8 @@ private:
     // A power cut before it may leave an incomplete file, which the repeated send replaces.
     void write_batch(std::vector<WaitingMail>& batch) {
         std::error_code ignored;
-        fs::create_directories(folder_, ignored);
+        fs::create_directories(folder_.parent_path(), ignored);
+        ::mkdir(folder_.c_str(), folder_mode);
         const FileDescriptor folder = open_folder(AT_FDCWD, folder_.c_str());
         if (!folder.is_open()) return none_sent(batch, sentence("The mail folder cannot be opened", errno));
         DayFolder day;

@@ -28,8 +28,13 @@ Result<BackupReport> write_file(const BackupOptions& options, Clock& clock) {
 }  // namespace
 
 Result<BackupReport> back_up(const BackupOptions& options, Clock& clock) {
+    const Result<ShopFiles> files = look_for_shop(options.data_dir);
+    if (!files) return std::unexpected(files.error());
+    if (files->lost_database()) {
+        return fail(ErrorCode::unavailable, describe_lost_database(options.data_dir, *files));
+    }
     std::error_code ignored;
-    if (!std::filesystem::exists(database_file(options.data_dir), ignored)) {
+    if (!files->has_database) {
         return fail(ErrorCode::unavailable, "There is no shop in " + options.data_dir.string() + ".");
     }
     if (!options.replace && std::filesystem::exists(options.file, ignored)) {

@@ -111,6 +111,17 @@ int read_schema_version(Connection& db) {
     return rows.next() ? static_cast<int>(rows.integer(0)) : 0;
 }
 
+bool is_foreign(Connection& db) {
+    const bool has_tables = db.query("SELECT 1 FROM sqlite_schema LIMIT 1").next();
+    const bool has_ours = db.query("SELECT 1 FROM sqlite_schema WHERE type = 'table' AND name = 'counters'").next();
+    return has_tables ? read_schema_version(db) == 0 || !has_ours : read_schema_version(db) != 0;
+}
+
+std::string describe_newer(int schema) {
+    return "was written by a newer Waybill (schema " + std::to_string(schema) + ", this one knows " +
+           std::to_string(schema_version()) + "); use that version, or restore a backup of before";
+}
+
 void migrate(Connection& db) {
     if (read_schema_version(db) == schema_version()) return;
     db.begin_immediate();

@@ -6,6 +6,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "domain/error.hpp"
 #include "domain/work.hpp"
@@ -15,7 +16,8 @@
 
 namespace waybill::sqlite {
 
-// Who uses the data directory. Only a server migrates; one server, or one restore, at a time.
+// Who uses the data directory; one server, or one restore, at a time. A server brings an older schema up to date, and
+// so does a command where no server runs.
 enum class Access { server, command, restore };
 
 // The journal has two halves of this size. Part of its format: a data directory keeps it.
@@ -54,6 +56,31 @@ struct SqliteOptions {
 // left in orders.journal into the tables. A command neither places orders nor changes stock. Errors (unavailable) are
 // one sentence for a person: a directory that cannot be read, a second server, a newer schema.
 [[nodiscard]] Result<std::unique_ptr<Store>> open_sqlite_store(const SqliteOptions& options, Clock& clock, Log& log);
+
+// What lies in a data directory, by looking: nothing is made or changed.
+struct ShopFiles {
+    bool has_folder = false;
+    bool has_database = false;         // with something in it
+    std::vector<std::string> remains;  // what else of a shop is there: secret, orders.journal, mail, waybill.db-wal
+    [[nodiscard]] bool has_secret() const;
+    [[nodiscard]] bool lost_database() const { return !has_database && !remains.empty(); }
+};
+
+// Errors (unavailable), one sentence: it is no directory, or this user may not look into it.
+[[nodiscard]] Result<ShopFiles> look_for_shop(const std::filesystem::path& data_dir);
+
+// For a shop that lost its database, one sentence: restore it, or what to remove to begin anew.
+[[nodiscard]] std::string describe_lost_database(const std::filesystem::path& data_dir, const ShopFiles& files);
+
+struct DatabaseLook {
+    bool is_empty = false;      // no tables yet
+    std::string older{};        // of an older schema than this build's: one sentence that says so
+    bool has_sessions = false;  // somebody is logged in
+};
+
+// Reads the database without migrating it. Errors (unavailable), one sentence: it cannot be read, is damaged, is no
+// Waybill database, or is of a newer Waybill.
+[[nodiscard]] Result<DatabaseLook> look_at_database(const std::filesystem::path& data_dir);
 
 struct BackupOptions {
     std::filesystem::path data_dir;

@@ -12,11 +12,9 @@ std::unexpected<Error> unusable(const std::filesystem::path& data_dir, const std
 
 // Whoever holds the lock migrates; a command beside a server must find its own schema.
 Result<void> settle_schema(Connection& db, const SqliteOptions& options, bool may_migrate) {
+    if (is_foreign(db)) return unusable(options.data_dir, no_waybill_database);
     const int found = read_schema_version(db);
-    if (found > schema_version()) {
-        return unusable(options.data_dir, "was written by a newer Waybill (schema " + std::to_string(found) +
-                                              ", this one knows " + std::to_string(schema_version()) + ")");
-    }
+    if (found > schema_version()) return unusable(options.data_dir, describe_newer(found));
     if (found == schema_version()) return {};
     if (!may_migrate) {
         return unusable(options.data_dir, "has another schema (" + std::to_string(found) + ", this command needs " +

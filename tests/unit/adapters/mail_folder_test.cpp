@@ -73,9 +73,11 @@ TEST(MailFolder, puts_mails_of_one_batch_under_their_own_days) {
 TEST(MailFolder, only_its_owner_can_read_a_mail) {
     const TemporaryDirectory place;
     RecordingLog log;
-    const auto mailer = make_mail_folder({.folder = place.path()}, log);
+    const fs::path folder = place.path() / "mail";
+    const auto mailer = make_mail_folder({.folder = folder}, log);
+    EXPECT_EQ(fs::status(folder).permissions() & fs::perms::all, fs::perms::owner_all);
     EXPECT_EQ(send(*mailer, make_mail("o-1-processed")).get().outcome, MailOutcome::sent);
-    const fs::path day = place.path() / "2026-01-01";
+    const fs::path day = folder / "2026-01-01";
     EXPECT_EQ(fs::status(day).permissions() & fs::perms::all, fs::perms::owner_all);
     EXPECT_EQ(fs::status(day / "o-1-processed.eml").permissions() & fs::perms::all,
               fs::perms::owner_read | fs::perms::owner_write);

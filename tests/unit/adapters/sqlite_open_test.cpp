@@ -232,14 +232,15 @@ TEST_F(SqliteOpen, refuses_data_of_a_newer_version) {
     { const StorePtr store = open(); }
     set_version(schema_version() + 1);
     expect_refusal(try_open(), "was written by a newer Waybill");
+    expect_refusal(try_open(), "; use that version, or restore a backup");
     expect_refusal(try_open(Access::command), "was written by a newer Waybill");
 }
 
 TEST_F(SqliteOpen, refuses_a_command_with_another_schema_beside_a_server) {
     const StorePtr server = open();
-    set_version(0);
+    set_version(schema_version() - 1);
     expect_refusal(try_open(Access::command), "is in use; stop the server");
-    EXPECT_EQ(read_schema_version(server->database().writer()), 0) << "the command has migrated";
+    EXPECT_EQ(read_schema_version(server->database().writer()), schema_version() - 1) << "the command has migrated";
 }
 
 TEST_F(SqliteOpen, refuses_a_file_that_is_no_database) {
@@ -254,7 +255,13 @@ TEST_F(SqliteOpen, refuses_a_foreign_database) {
         Connection db(database_file(data_dir()), Connection::Mode::write);
         db.execute("CREATE TABLE orders (something TEXT)");
     }
-    expect_refusal(try_open(), "cannot be opened");
+    expect_refusal(try_open(), "is no Waybill database");
+    Connection db(database_file(data_dir()), Connection::Mode::write);
+    db.execute("DROP TABLE orders; CREATE TABLE notes (something TEXT)");
+    expect_refusal(try_open(Access::command), "is no Waybill database");
+    db.set_user_version(schema_version());
+    expect_refusal(try_open(), "is no Waybill database");
+    EXPECT_FALSE(db.query("SELECT 1 FROM sqlite_schema WHERE name = 'counters'").next()) << "it was made one of ours";
 }
 
 // It would stay with a rollback journal and say nothing.

@@ -35,9 +35,13 @@ std::vector<std::string> plan_of(Connection& db, const std::string& text) {
 // What may be read without a key: one row, two rows, or a table that is small by its limits.
 bool is_small_by_nature(const std::string& text) {
     static const std::set<std::string> small{
-        "SELECT location FROM locations LIMIT 2", "SELECT 1 FROM products LIMIT 1",
-        "SELECT value FROM counters LIMIT 1",     "SELECT name, value FROM counters",
+        "SELECT location FROM locations LIMIT 2",
+        "SELECT 1 FROM products LIMIT 1",
+        "SELECT value FROM counters LIMIT 1",
+        "SELECT name, value FROM counters",
         "SELECT count(*) FROM dead_letters",
+        "SELECT 1 FROM sqlite_schema LIMIT 1",
+        "SELECT 1 FROM sqlite_schema WHERE type = 'table' AND name = 'counters'",
     };
     return small.contains(text);
 }

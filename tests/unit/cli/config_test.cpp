@@ -51,6 +51,39 @@ TEST(Config, the_names_of_existing_deployments_work) {
     EXPECT_EQ(loaded->config.mail.from, "shop@example.com");
 }
 
+TEST(Config, a_name_that_is_no_setting_is_refused_in_the_file_and_remarked_in_the_environment) {
+    EXPECT_EQ(problem_of({}, {}, {{"WAYBILL_CURENCY", "EUR"}}),
+              "WAYBILL_CURENCY (in .env) is no setting; WAYBILL_CURRENCY is one: was it meant?");
+    EXPECT_EQ(problem_of({}, {}, {{"WAYBILL_NOTHING_LIKE_IT", "1"}}),
+              "WAYBILL_NOTHING_LIKE_IT (in .env) is no setting; 'waybill config' lists them all.");
+    EXPECT_EQ(problem_of({}, {}, {{"COMPOSE_PROFILES", "embedded"}}), "");
+    const auto loaded = load_config({}, {{"WAYBILL_CURENCY", "EUR"}, {"WAYBILL_PORT", "5000"}}, {});
+    ASSERT_TRUE(loaded);
+    ASSERT_EQ(loaded->remarks.size(), 2u);
+    EXPECT_NE(loaded->remarks[0].find("WAYBILL_CURRENCY is one"), std::string::npos) << loaded->remarks[0];
+    EXPECT_NE(loaded->remarks[1].find("; PORT is one"), std::string::npos) << loaded->remarks[1];
+}
+
+TEST(Config, variables_that_others_make_are_no_slips) {
+    const auto loaded = load_config({},
+                                    {{"WAYBILL_SERVICE_HOST", "10.0.0.1"},
+                                     {"WAYBILL_SERVICE_PORT", "80"},
+                                     {"WAYBILL_SERVICE_PORT_HTTP", "80"},
+                                     {"WAYBILL_PORT", "tcp://10.0.0.1:80"},
+                                     {"WAYBILL_PORT_80_TCP", "tcp://10.0.0.1:80"},
+                                     {"WAYBILL_PORT_80_TCP_ADDR", "10.0.0.1"},
+                                     {"WAYBILL_METRICS_PORT_9090_TCP_PROTO", "tcp"},
+                                     {"WAYBILL_IMPORT_FROM", "mongodb://old/shop"}},
+                                    {});
+    ASSERT_TRUE(loaded);
+    EXPECT_TRUE(loaded->remarks.empty()) << loaded->remarks[0];
+}
+
+TEST(Config, a_bad_port_alone_is_shown_as_it_was_written) {
+    EXPECT_EQ(problem_of({}, {{"PORT", "abc"}}), "PORT 'abc' needs a port from 0 to 65535.");
+    EXPECT_EQ(problem_of({}, {{"PORT", "1:2"}}), "PORT '1:2' needs a port from 0 to 65535.");
+}
+
 TEST(Config, an_empty_variable_counts_as_unset) {
     EXPECT_EQ(load_config({}, {{"PORT", ""}}, {})->config.listen.port, 8'080);
 }

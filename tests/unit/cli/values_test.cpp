@@ -38,7 +38,7 @@ TEST(Values, a_listen_address_may_leave_out_host_or_port) {
                 {"[::1]:0", {"::1", 0}},
                 {"[::1]", {"::1", 8'080}}};
     for (const auto& row : rows) EXPECT_EQ(parse_listen_address(row.text), row.address) << row.text;
-    for (const auto text : {"", "a:b", "a:65536", "a:-1", "::1", "[::1", "[::1]x", "a:"}) {
+    for (const auto text : {"", "a:b", "a:65536", "a:-1", "::1", "[::1", "[::1]x", "a:", "8080"}) {
         EXPECT_FALSE(parse_listen_address(text)) << text;
     }
 }
