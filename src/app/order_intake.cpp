@@ -298,8 +298,8 @@ bool OrderIntake::State::count(std::span<const Result<PlacedOrder>> results, std
             ++(results[i]->replayed ? replayed : placed);
         } else if (answers[i].done) {
             const ErrorCode code = results[i].error().code;
-            const bool away = code == ErrorCode::overloaded || code == ErrorCode::unavailable;
-            ++(code == ErrorCode::outcome_unknown ? unknown : away ? overloaded : refused);
+            if (code == ErrorCode::unavailable) continue;  // no overload, and nothing that the customer did
+            ++(code == ErrorCode::outcome_unknown ? unknown : code == ErrorCode::overloaded ? overloaded : refused);
             if (code == ErrorCode::insufficient_stock) ++without_stock;
         }
     }

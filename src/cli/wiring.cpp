@@ -123,6 +123,7 @@ struct Application::Parts {
     std::jthread order_thread;
     std::jthread mail_thread;
 
+    [[nodiscard]] Dependency store_dependency() const;
     [[nodiscard]] std::vector<Dependency> dependencies() const;
     [[nodiscard]] std::vector<std::string> degraded() const;
     void refresh_metrics();
@@ -134,6 +135,10 @@ struct Application::Parts {
     void join_workers();
     void stop_workers();
 };
+
+Dependency Application::Parts::store_dependency() const {
+    return {config.has_mongo() ? "mongodb" : "sqlite", store_answers && store->is_well()};
+}
 
 // Beside the store, without which nothing goes on.
 std::vector<Dependency> Application::Parts::dependencies() const {
@@ -153,6 +158,7 @@ std::vector<Dependency> Application::Parts::dependencies() const {
 
 std::vector<std::string> Application::Parts::degraded() const {
     std::vector<std::string> away;
+    if (Dependency part = store_dependency(); !part.is_up) away.push_back(std::move(part.name));
     for (Dependency& part : dependencies()) {
         if (!part.is_up) away.push_back(std::move(part.name));
     }
@@ -160,7 +166,8 @@ std::vector<std::string> Application::Parts::degraded() const {
 }
 
 void Application::Parts::refresh_metrics() {
-    metrics.set_dependency(config.has_mongo() ? "mongodb" : "sqlite", store_answers);
+    const Dependency its_store = store_dependency();
+    metrics.set_dependency(its_store.name, its_store.is_up);
     for (const Dependency& part : dependencies()) metrics.set_dependency(part.name, part.is_up);
     scraped.read(server->figures());
 }

@@ -197,6 +197,10 @@ public:
 
     [[nodiscard]] virtual Result<StoreStats> stats() = 0;
 
+    // False while the store's own disk is full, or when its own database was found damaged: it answers what it
+    // can. Asks memory only.
+    [[nodiscard]] virtual bool is_well() const { return true; }
+
     // Deletes at most `max` expired rows of each kind; never an item that is due, sent or claimed.
     [[nodiscard]] virtual Result<SweepCounts> sweep(const Retention& retention, std::size_t max) = 0;
 };

@@ -59,6 +59,8 @@ bool is_environment(int code) {
     }
 }
 
+bool is_full(int code) { return primary(code) == SQLITE_FULL; }
+
 bool is_damage(int code) { return primary(code) == SQLITE_NOTADB || primary(code) == SQLITE_CORRUPT; }
 
 const char* why_unusable(int code) {

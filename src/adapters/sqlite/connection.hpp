@@ -47,6 +47,9 @@ private:
 // The disk, the memory or the file, and not a mistake of ours.
 [[nodiscard]] bool is_environment(int code);
 
+// The disk has no room for what was written.
+[[nodiscard]] bool is_full(int code);
+
 // The content is not what it must be, and repeating will not change that.
 [[nodiscard]] bool is_damage(int code);
 

@@ -30,6 +30,7 @@ Database::Database(const SqliteOptions& options, Clock& clock, Log& log)
     : options_(options),
       clock_(clock),
       log_(log),
+      room_(clock, log),
       writer_(open_writer(options)),
       readers_(database_file(options.data_dir), options.write_deadline, options.access == Access::server, clock) {}
 
@@ -57,6 +58,7 @@ void Database::after_commit() {
     const int pages = writer_->take_log_pages();
     if (pages == 0) return;
     failed_syncs_ = 0;
+    room_.sufficed();
     if (pages < options_.log_pages_max) return;
     const bool is_forced = pages >= log_lengths_max * options_.log_pages_max;
     const int mode = is_forced ? SQLITE_CHECKPOINT_RESTART : SQLITE_CHECKPOINT_PASSIVE;
@@ -64,6 +66,8 @@ void Database::after_commit() {
     if (code == SQLITE_OK || is_busy(code)) return;
     if (is_failed_sync(code)) {
         distrust(SqliteError(code, sqlite3_errstr(code)));
+    } else if (is_full(code)) {
+        room_.lacked();
     } else {
         log_.write(LogLevel::warn, "store-checkpoint-failed", {{"reason", sqlite3_errstr(code)}});
     }

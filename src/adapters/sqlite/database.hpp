@@ -12,12 +12,13 @@
 #include <string>
 
 #include "adapters/sqlite/connection.hpp"
+#include "adapters/sqlite/disk_room.hpp"
 #include "adapters/sqlite/read_pool.hpp"
 #include "adapters/sqlite/sqlite.hpp"
 
 namespace waybill::sqlite {
 
-// Everything but `is_healthy`, `readers` and `lose` is for the one thread that writes.
+// Everything but `is_healthy`, `readers`, `room` and `lose` is for the one thread that writes.
 class Database {
 public:
     // Throws SqliteError.
@@ -28,6 +29,8 @@ public:
 
     [[nodiscard]] Connection& writer() { return *writer_; }
     [[nodiscard]] ReadPool& readers() { return readers_; }
+    [[nodiscard]] DiskRoom& room() { return room_; }
+    [[nodiscard]] const DiskRoom& room() const { return room_; }
     [[nodiscard]] bool is_healthy() const { return health_.load() == Health::good; }
 
     // Writes the log anew, so that the disk holds all of it that is read here: an earlier process, or
@@ -63,6 +66,7 @@ private:
     const SqliteOptions options_;
     Clock& clock_;
     Log& log_;
+    DiskRoom room_;
     std::unique_ptr<Connection> writer_;
     ReadPool readers_;
     std::atomic<Health> health_ = Health::good;

@@ -215,6 +215,7 @@ Result<void> OrderLog::store(const PlannedBatch& batch) {
     const OrderJournal::Outcome outcome = journal_->append(next_sequence_, records);
 #endif
     if (outcome == OrderJournal::Outcome::not_written) {
+        database_.room().lacked();
         return fail(ErrorCode::unavailable, "The disk of the store is full.");
     }
     // Orders that may be in the journal are placed: a restart would find them there, after others had
@@ -226,6 +227,7 @@ Result<void> OrderLog::store(const PlannedBatch& batch) {
         return fail(in_doubt());
     }
     has_failed_ = false;
+    database_.room().sufficed();
     return {};
 }
 

@@ -86,6 +86,7 @@ public:
     std::vector<Result<bool>> import_orders(std::span<const Order> orders, ImportMode mode) override;
 
     Result<StoreStats> stats() override;
+    [[nodiscard]] bool is_well() const override;
     Result<SweepCounts> sweep(const Retention& retention, std::size_t max) override;
 
     // Runs `body(Transaction&)`, which returns a Result, in the next group commit. An error that it
@@ -138,6 +139,8 @@ public:
 private:
     // Before a read that must show all orders placed so far. Errors: unavailable.
     [[nodiscard]] Result<void> wait_until_absorbed() const;
+
+    void try_to_write();
 
     [[nodiscard]] Result<void> wait_for_work(WorkKind kind, std::size_t max);
 

@@ -9,7 +9,7 @@ namespace {
 Error not_writable() { return {ErrorCode::unavailable, "The store cannot be written at the moment."}; }
 
 Error environment_error(int code) {
-    if ((code & 0xff) == SQLITE_FULL) return {ErrorCode::unavailable, "The disk of the store is full."};
+    if (is_full(code)) return {ErrorCode::unavailable, "The disk of the store is full."};
     return not_writable();
 }
 
@@ -158,7 +158,9 @@ bool WriteQueue::undo(Group group, const SqliteError& error, bool at_commit, Fai
         return true;
     }
     if (group.size() > 1) return false;
-    if (++failures.writes == 1) {
+    if (is_full(error.code())) {
+        database_.room().lacked();
+    } else if (++failures.writes == 1) {
         failures.code = error.code();
         failures.reason = error.what();
     }

@@ -501,6 +501,44 @@ TEST_F(SqliteOrderLog, a_full_disk_refuses_the_order_and_keeps_none_of_it) {
     EXPECT_FALSE(place(*store, "o1")->replayed);
 }
 
+TEST_F(SqliteOrderLog, a_full_disk_is_told_once_and_so_is_its_end) {
+    const StorePtr store = open();
+    stock_up(*store);
+    EXPECT_TRUE(store->is_well());
+    disk_.fail(DiskStep::write, SQLITE_FULL, 0, FaultyDisk::for_ever);
+    for (const std::string id : {"o1", "o2", "o3"}) EXPECT_FALSE(place(*store, id));
+    EXPECT_FALSE(change_by(*store, 1));
+    ASSERT_EQ(log_.count("store-disk-full"), 1u);
+    EXPECT_EQ(log_.events_named("store-disk-full").front().level, LogLevel::error);
+    EXPECT_THAT(log_.events_named("store-disk-full").front().fields.at("reason"), HasSubstr("make room"));
+    EXPECT_EQ(log_.count("store-write-failed"), 0u) << "that would be a line for each write";
+    EXPECT_FALSE(store->is_well());
+
+    disk_.heal();
+    EXPECT_TRUE(place(*store, "o1"));
+    EXPECT_EQ(log_.count("store-disk-has-room"), 0u) << "the next may fail";
+    clock_.advance(Milliseconds{5'000});
+    EXPECT_TRUE(place(*store, "o2"));
+    EXPECT_EQ(log_.count("store-disk-has-room"), 1u);
+    EXPECT_TRUE(store->is_well());
+    EXPECT_EQ(log_.count("store-disk-full"), 1u);
+}
+
+// Whoever shares the load away from a full disk would else never hear of its end.
+TEST_F(SqliteOrderLog, room_is_found_where_nobody_orders) {
+    const StorePtr store = open();
+    stock_up(*store);
+    disk_.fail(DiskStep::write, SQLITE_FULL, 0, FaultyDisk::for_ever);
+    EXPECT_FALSE(place(*store, "o1"));
+    clock_.advance(Milliseconds{60'000});
+    EXPECT_TRUE(store->stats());
+    EXPECT_FALSE(store->is_well());
+    disk_.heal();
+    clock_.advance(Milliseconds{5'000});
+    EXPECT_TRUE(store->stats());
+    EXPECT_TRUE(store->is_well());
+}
+
 // What was acknowledged before stays in the journal; what comes is told the truth at once.
 TEST_F(SqliteOrderLog, while_the_tables_are_full_orders_are_refused_and_none_is_lost) {
     const StorePtr store = open();

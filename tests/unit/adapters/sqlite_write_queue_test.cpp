@@ -206,17 +206,17 @@ TEST_F(SqliteWriteQueue, answers_unavailable_on_a_full_disk_and_recovers_by_itse
 
 TEST_F(SqliteWriteQueue, logs_a_failed_group_once) {
     const StorePtr store = open();
-    const auto no_room = [&] {
+    const auto no_luck = [&] {
         const Result<void> written =
-            store->write([](Transaction&) -> Result<void> { throw SqliteError(SQLITE_FULL, "no room"); });
+            store->write([](Transaction&) -> Result<void> { throw SqliteError(SQLITE_IOERR_WRITE, "no luck"); });
         EXPECT_EQ(written.error().code, ErrorCode::unavailable);
     };
-    run_together(*store, {no_room, [&] { EXPECT_TRUE(put(*store, "a")); }, no_room, no_room});
+    run_together(*store, {no_luck, [&] { EXPECT_TRUE(put(*store, "a")); }, no_luck, no_luck});
     ASSERT_EQ(log_.count("store-write-failed"), 1u);
     const auto fields = log_.events_named("store-write-failed").front().fields;
     EXPECT_EQ(fields.at("writes"), "3");
-    EXPECT_EQ(fields.at("code"), std::to_string(SQLITE_FULL));
-    EXPECT_EQ(fields.at("reason"), "no room");
+    EXPECT_EQ(fields.at("code"), std::to_string(SQLITE_IOERR_WRITE));
+    EXPECT_EQ(fields.at("reason"), "no luck");
 }
 
 TEST_F(SqliteWriteQueue, writes_that_are_tried_again_share_one_deadline) {

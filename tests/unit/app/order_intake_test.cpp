@@ -220,14 +220,14 @@ TEST_F(OrderIntakeTest, answers_unknown_when_the_store_leaves_an_order_out) {
     EXPECT_EQ(log.count("order-batch-failed"), 1u);
 }
 
-TEST_F(OrderIntakeTest, counts_a_store_that_is_away_as_503) {
+TEST_F(OrderIntakeTest, counts_a_store_that_is_away_neither_as_overload_nor_as_a_refusal) {
     store.next_commit([](std::span<const NewOrder> orders, const auto&) {
         return GatedStore::Results(orders.size(), fail(ErrorCode::unavailable, "away"));
     });
     std::vector<Answer> answers = submit_all({order_of(ada)});
     (void)intake().commit_batch();
     EXPECT_THAT(outcomes(answers), ElementsAre("unavailable"));
-    EXPECT_EQ(metrics.orders_overloaded.Value(), 1);
+    EXPECT_EQ(metrics.orders_overloaded.Value(), 0);
     EXPECT_EQ(metrics.orders_refused.Value(), 0);
 }
 
