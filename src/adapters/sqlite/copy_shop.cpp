@@ -25,17 +25,27 @@ constexpr int first_schema_with_journal = 2;
 
 using Placed = std::map<std::uint64_t, FreshOrder>;
 
-// A record that is written meanwhile is whole, or not there.
-Result<Placed> read_journal(const std::filesystem::path& data_dir, std::uint64_t half_bytes, std::uint64_t absorbed) {
+// A record that is written meanwhile is whole, or not there. Without a server, which has its orders in memory,
+// what cannot be reached would be lost.
+Result<Placed> read_journal(const std::filesystem::path& data_dir, std::uint64_t half_bytes, Connection& source,
+                            int schema, Clock& clock) {
     Placed placed;
+    const Result<DirLock> lock = lock_data_dir(data_dir, Access::command, Milliseconds{0}, clock);
+    if (!lock) return std::unexpected(lock.error());
+    const std::uint64_t absorbed = absorbed_of(source, schema);
     const std::filesystem::path file = journal_file(data_dir);
     if (!std::filesystem::exists(file)) return placed;
     try {
-        OrderJournal(file, half_bytes).replay([&](JournaledOrder order) {
+        OrderJournal journal(file, half_bytes);
+        journal.replay([&](JournaledOrder order) {
             if (order.sequence <= absorbed) return;
             const std::uint64_t sequence = order.sequence;
             placed.insert_or_assign(sequence, std::make_shared<const JournaledOrder>(std::move(order)));
         });
+        const std::uint64_t newest = placed.empty() ? absorbed : placed.rbegin()->first;
+        if (lock->held() && journal.look_beyond(newest).newest != 0) {
+            return fail(ErrorCode::unavailable, "The order journal in " + data_dir.string() + " is damaged.");
+        }
     } catch (const SqliteError&) {
         throw;
     } catch (const std::runtime_error&) {
@@ -121,7 +131,7 @@ Result<BackupReport> copy_shop(const std::filesystem::path& data_dir, std::uint6
     if (!secret) return std::unexpected(secret.error());
 
     const TimePoint moment = clock.now();
-    const Result<Placed> placed = read_journal(data_dir, journal_half_bytes, absorbed_of(source, *schema));
+    const Result<Placed> placed = read_journal(data_dir, journal_half_bytes, source, *schema, clock);
     if (!placed) return std::unexpected(placed.error());
     Connection copy(into, Connection::Mode::copy);
     std::vector<FreshOrder> missing;

@@ -15,6 +15,26 @@ using ::testing::HasSubstr;
 using waybill::testing::DiskStep;
 using waybill::testing::FaultyDisk;
 
+// The file would lack orders without a word.
+TEST_F(SqliteBackup, refuses_a_damaged_journal_of_which_no_server_knows_the_orders) {
+    fs::path died;
+    {
+        const StorePtr store = open();
+        stock_up(*store);
+        const HeldTables held(*store);
+        ASSERT_TRUE(place(*store, "in-journal-1"));
+        ASSERT_TRUE(place(*store, "in-journal-2"));
+        died = copy_of_disk("died");
+    }
+    std::string journal = bytes_of(died / "orders.journal");
+    journal[journal.find("Tea")] = 'S';
+    write_bytes(died / "orders.journal", journal);
+    const Result<BackupReport> refused = back_up({.data_dir = died, .file = file()}, clock_);
+    ASSERT_FALSE(refused);
+    EXPECT_THAT(refused.error().detail, AllOf(HasSubstr(died), HasSubstr("journal"), HasSubstr("is damaged")));
+    EXPECT_FALSE(fs::exists(file()));
+}
+
 TEST_F(SqliteBackup, holds_orders_that_only_the_journal_has) {
     StorePtr store = open();
     stock_up(*store);
