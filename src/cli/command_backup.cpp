@@ -75,11 +75,12 @@ int run_restore(const CommandContext& context, const std::string& file) {
     print_contents(report->backup);
     if (report->replaced.empty()) return exit_ok;
     std::printf("What was there is kept in %s\n", report->replaced.c_str());
-    if (report->replaced_is_readable) {
+    if (report->replaced_is_sound) {
         std::printf("To undo this, stop the server and run: waybill restore '%s' --data-dir '%s'\n",
                     report->replaced.c_str(), config.data_dir.c_str());
     } else {
-        std::puts("It could not be read, so it is kept as it was found.");
+        std::puts(
+            "It is damaged or lacks its database, so it cannot be put back: it is kept for whoever wants to look.");
     }
     return exit_ok;
 }

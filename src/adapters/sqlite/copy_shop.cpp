@@ -105,6 +105,12 @@ void absorb(Connection& copy, const std::vector<FreshOrder>& missing, TimePoint 
     copy.commit();
 }
 
+// What the pages hold is the source's; the copy was written a moment ago.
+std::unexpected<Error> damaged(const std::filesystem::path& data_dir) {
+    return fail(ErrorCode::unavailable,
+                "The database " + database_file(data_dir).string() + " " + why_unusable(SQLITE_CORRUPT) + ".");
+}
+
 Result<int> find_schema(Connection& source, const std::filesystem::path& data_dir) {
     const int schema = read_schema_version(source);
     if (schema == 0) return fail(ErrorCode::unavailable, "There is no shop in " + data_dir.string() + " yet.");
@@ -121,8 +127,10 @@ std::uint64_t absorbed_of(Connection& db, int schema) {
     return schema < first_schema_with_journal ? 0 : select_version(db).absorbed;
 }
 
-Result<BackupReport> copy_shop(const std::filesystem::path& data_dir, std::uint64_t journal_half_bytes,
-                               const std::filesystem::path& into, Clock& clock) {
+namespace {
+
+Result<BackupReport> try_copy_shop(const std::filesystem::path& data_dir, std::uint64_t journal_half_bytes,
+                                   const std::filesystem::path& into, Clock& clock) {
     Connection source(database_file(data_dir), Connection::Mode::read);
     const Result<int> schema = find_schema(source, data_dir);
     if (!schema) return std::unexpected(schema.error());
@@ -148,8 +156,20 @@ Result<BackupReport> copy_shop(const std::filesystem::path& data_dir, std::uint6
     report.from_journal = static_cast<std::int64_t>(missing.size());
     report.schema = read_schema_version(copy);
     put_backup_notes(copy, report, *secret);
-    if (Result<void> sound = check_tables(copy, into); !sound) return std::unexpected(sound.error());
+    if (!check_tables(copy, into)) return damaged(data_dir);
     return report;
+}
+
+}  // namespace
+
+Result<BackupReport> copy_shop(const std::filesystem::path& data_dir, std::uint64_t journal_half_bytes,
+                               const std::filesystem::path& into, Clock& clock) {
+    try {
+        return try_copy_shop(data_dir, journal_half_bytes, into, clock);
+    } catch (const SqliteError& error) {
+        if (!is_damage(error.code())) throw;
+        return damaged(data_dir);
+    }
 }
 
 }  // namespace waybill::sqlite

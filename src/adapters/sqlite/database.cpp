@@ -13,6 +13,7 @@ namespace {
 constexpr Milliseconds busy_retry_every{10};
 constexpr int log_lengths_max = 4;
 constexpr Milliseconds readers_closing_max{1'000};
+constexpr Milliseconds damage_told_every{60'000};
 
 std::unexpected<Error> not_trusted() {
     return fail(ErrorCode::unavailable, "The disk failed to store data; the store is being opened again.");
@@ -25,6 +26,10 @@ std::unique_ptr<Connection> open_writer(const SqliteOptions& options) {
 }
 
 }  // namespace
+
+Error damaged_database() {
+    return {ErrorCode::unavailable, "The database of the store is damaged; restore it from a backup."};
+}
 
 Database::Database(const SqliteOptions& options, Clock& clock, Log& log)
     : options_(options),
@@ -139,6 +144,19 @@ int Database::checkpoint_all() {
         if (!is_busy(code) || clock_.steady_now() >= deadline) return code;
         clock_.sleep_for(busy_retry_every);
     }
+}
+
+void Database::note_damage(const SqliteError& error) {
+    const SteadyTime now = clock_.steady_now();
+    SteadyTime told = damage_told_;
+    const bool is_first = !is_damaged_.exchange(true);
+    if (!is_first && now - told < damage_told_every) return;
+    if (!damage_told_.compare_exchange_strong(told, now) && !is_first) return;
+    log_.write(LogLevel::error, "store-damaged",
+               {{"code", std::to_string(error.code())},
+                {"reason", error.what()},
+                {"advice", "The database in " + options_.data_dir.string() +
+                               " is damaged: stop the server, and restore it from a backup (waybill restore)."}});
 }
 
 void Database::lose(const std::string& why) {

@@ -18,7 +18,10 @@
 
 namespace waybill::sqlite {
 
-// Everything but `is_healthy`, `readers`, `room` and `lose` is for the one thread that writes.
+// For whoever meets it, without the path that only the operator may see.
+[[nodiscard]] Error damaged_database();
+
+// Everything but `is_healthy`, `readers`, `room`, the damage and `lose` is for the one thread that writes.
 class Database {
 public:
     // Throws SqliteError.
@@ -51,6 +54,11 @@ public:
     // After an error that leaves doubt about what is on the disk.
     void distrust(const SqliteError& error);
 
+    // Something that was read is not what it must be, and will not be again. From any thread; told once a minute,
+    // since every request may meet it.
+    void note_damage(const SqliteError& error);
+    [[nodiscard]] bool is_damaged() const { return is_damaged_; }
+
     // Answers nothing from now on, and tells on_fatal. From any thread; once.
     void lose(const std::string& why);
 
@@ -70,6 +78,8 @@ private:
     std::unique_ptr<Connection> writer_;
     ReadPool readers_;
     std::atomic<Health> health_ = Health::good;
+    std::atomic<bool> is_damaged_ = false;
+    std::atomic<SteadyTime> damage_told_{};
     int failed_syncs_ = 0;  // since the last commit that was synced
 };
 

@@ -5,12 +5,17 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
+#include <stdexcept>
 #include <system_error>
 #include <unistd.h>
 
 #include "adapters/sqlite/backup_file.hpp"
+#include "adapters/sqlite/backup_tables.hpp"
 #include "adapters/sqlite/connection.hpp"
+#include "adapters/sqlite/copy_shop.hpp"
 #include "adapters/sqlite/data_dir.hpp"
+#include "adapters/sqlite/order_journal.hpp"
+#include "adapters/sqlite/schema.hpp"
 
 namespace waybill::sqlite {
 
@@ -28,6 +33,20 @@ std::array<Path, 3> logs_in(const Path& data_dir) {
 
 std::array<Path, 3> files_in(const Path& data_dir) {
     return {database_file(data_dir), journal_file(data_dir), secret_file(data_dir)};
+}
+
+// Of a shop that no server uses.
+bool is_whole_journal(const Path& data_dir, std::uint64_t half_bytes, std::uint64_t absorbed) {
+    try {
+        OrderJournal journal(journal_file(data_dir), half_bytes);
+        std::uint64_t newest = absorbed;
+        journal.replay([&](const JournaledOrder& order) { newest = std::max(newest, order.sequence); });
+        return journal.look_beyond(newest).newest == 0;
+    } catch (const SqliteError&) {
+        throw;
+    } catch (const std::runtime_error&) {
+        return false;
+    }
 }
 
 // SQLite's code.
@@ -50,11 +69,24 @@ Result<void> ReplacedShop::empty_log() {
         code = error.code();
     }
     if (code == SQLITE_OK) return {};
-    is_readable_ = false;
+    is_sound_ = false;
     if (is_damage(code)) return {};
     return fail(ErrorCode::unavailable,
                 database.string() + " " + why_unusable(code) +
                     ". Nothing was changed; where this stays so, move the file away and repeat the restore.");
+}
+
+bool ReplacedShop::find_sound() const {
+    try {
+        Connection db(database_file(dir_), Connection::Mode::read);
+        if (!check_tables(db, database_file(dir_))) return false;
+        const int schema = read_schema_version(db);
+        return !is_there(journal_file(dir_)) || schema == 0 ||
+               is_whole_journal(dir_, journal_half_bytes_, absorbed_of(db, schema));
+    } catch (const SqliteError& error) {
+        if (!is_damage(error.code())) throw;
+        return false;
+    }
 }
 
 // A name of its own.
@@ -85,10 +117,11 @@ Result<void> ReplacedShop::link(const Path& file) {
 Result<void> ReplacedShop::keep() {
     if (std::ranges::none_of(files_in(dir_), is_there) && std::ranges::none_of(logs_in(dir_), is_there)) return {};
     if (!is_there(database_file(dir_))) {
-        is_readable_ = false;
+        is_sound_ = false;
     } else if (Result<void> emptied = empty_log(); !emptied) {
         return emptied;
     }
+    is_sound_ = is_sound_ && find_sound();
     step_();
     if (Result<void> made = make_folder(); !made) return made;
     for (const Path& file : files_in(dir_)) {

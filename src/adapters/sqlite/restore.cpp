@@ -140,7 +140,10 @@ Result<void> rename_file(const Path& from, const Path& to) {
 class Restoring {
 public:
     Restoring(const RestoreOptions& options, Clock& clock)
-        : options_(options), dir_(options.data_dir), clock_(clock), old_(options.data_dir, clock, [this] { step(); }) {}
+        : options_(options),
+          dir_(options.data_dir),
+          clock_(clock),
+          old_(options.data_dir, options.journal_half_bytes, clock, [this] { step(); }) {}
 
     [[nodiscard]] Result<RestoreReport> run() {
         step();
@@ -156,7 +159,7 @@ public:
         if (Result<void> decided = decide(); !decided) return old_.take_back(decided.error());
         if (Result<void> finished = finish(has_secret); !finished) return std::unexpected(finished.error());
         return RestoreReport{
-            .backup = prepared->report, .replaced = old_.folder(), .replaced_is_readable = old_.is_readable()};
+            .backup = prepared->report, .replaced = old_.folder(), .replaced_is_sound = old_.is_sound()};
     }
 
 private:

@@ -86,8 +86,8 @@ struct RestoreOptions {
 
 struct RestoreReport {
     BackupReport backup;
-    std::filesystem::path replaced;    // the folder with the data that was there; empty: there was none
-    bool replaced_is_readable = true;  // false: its database is damaged or missing
+    std::filesystem::path replaced;  // the folder with the data that was there; empty: there was none
+    bool replaced_is_sound = true;  // false: its database or journal is damaged, or its database missing
 };
 
 // Puts a backup in the place of what the data directory holds: checked, brought to the present schema, and

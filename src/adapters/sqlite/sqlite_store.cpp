@@ -81,6 +81,10 @@ Result<std::unique_ptr<Store>> open_sqlite_store(const SqliteOptions& options, C
 
 Error SqliteStore::read_failed(const SqliteError& error) {
     if (!is_environment(error.code())) throw error;
+    if (is_damage(error.code())) {
+        database_.note_damage(error);
+        return damaged_database();
+    }
     log_.write(LogLevel::error, "store-read-failed",
                {{"code", std::to_string(error.code())}, {"reason", error.what()}});
     return {ErrorCode::unavailable, "The store cannot be read at the moment."};
@@ -92,6 +96,7 @@ Result<void> SqliteStore::wait_until_absorbed() const {
 }
 
 Result<void> SqliteStore::ping() {
+    if (database_.is_damaged()) return fail(damaged_database());
     const Result<bool> answered =
         read([](Connection& db) { return db.query("SELECT value FROM counters LIMIT 1").next(); });
     if (!answered) return std::unexpected(answered.error());

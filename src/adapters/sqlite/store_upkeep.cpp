@@ -32,7 +32,7 @@ Result<StoreStats> SqliteStore::stats() {
     });
 }
 
-bool SqliteStore::is_well() const { return !database_.room().is_full(); }
+bool SqliteStore::is_well() const { return !database_.room().is_full() && !database_.is_damaged(); }
 
 // A page that stays as it is. Where nobody orders, nothing else would find that there is room again.
 void SqliteStore::try_to_write() {

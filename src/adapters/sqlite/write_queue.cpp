@@ -9,6 +9,7 @@ namespace {
 Error not_writable() { return {ErrorCode::unavailable, "The store cannot be written at the moment."}; }
 
 Error environment_error(int code) {
+    if (is_damage(code)) return damaged_database();
     if (is_full(code)) return {ErrorCode::unavailable, "The disk of the store is full."};
     return not_writable();
 }
@@ -160,6 +161,8 @@ bool WriteQueue::undo(Group group, const SqliteError& error, bool at_commit, Fai
     if (group.size() > 1) return false;
     if (is_full(error.code())) {
         database_.room().lacked();
+    } else if (is_damage(error.code())) {
+        database_.note_damage(error);
     } else if (++failures.writes == 1) {
         failures.code = error.code();
         failures.reason = error.what();

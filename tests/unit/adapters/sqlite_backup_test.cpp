@@ -12,8 +12,25 @@ namespace {
 
 using ::testing::AllOf;
 using ::testing::HasSubstr;
+using ::testing::Not;
 using waybill::testing::DiskStep;
 using waybill::testing::FaultyDisk;
+
+TEST_F(SqliteBackup, of_a_damaged_database_names_that_and_not_its_own_file) {
+    {
+        const StorePtr store = open();
+        stock_up(*store);
+        for (int i = 0; i < 300; ++i) ASSERT_TRUE(place(*store, "o" + std::to_string(i)));
+    }
+    std::string bytes = bytes_of(database_file(data_dir()));
+    std::fill(bytes.begin() + static_cast<std::ptrdiff_t>(bytes.size() * 3 / 4), bytes.end(), 'x');
+    write_bytes(database_file(data_dir()), bytes);
+    const Result<BackupReport> refused = take();
+    ASSERT_FALSE(refused);
+    EXPECT_THAT(refused.error().detail,
+                AllOf(HasSubstr(database_file(data_dir())), HasSubstr("is damaged"), Not(HasSubstr("shop.backup"))));
+    EXPECT_FALSE(fs::exists(file()));
+}
 
 // The file would lack orders without a word.
 TEST_F(SqliteBackup, refuses_a_damaged_journal_of_which_no_server_knows_the_orders) {

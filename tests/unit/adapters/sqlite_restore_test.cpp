@@ -84,7 +84,7 @@ protected:
 TEST_F(SqliteRestore, lets_nothing_of_the_replaced_shop_through) {
     const Result<RestoreReport> restored = put(died);
     ASSERT_TRUE(restored) << restored.error().detail;
-    EXPECT_TRUE(restored->replaced_is_readable);
+    EXPECT_TRUE(restored->replaced_is_sound);
     {
         const StorePtr store = open_at(died);
         EXPECT_EQ(orders_of(*store), Ids{"before"});
@@ -112,9 +112,41 @@ TEST_F(SqliteRestore, takes_the_place_of_a_database_that_cannot_be_read) {
     write_bytes(died / "waybill.db", bytes);
     const Result<RestoreReport> restored = put(died);
     ASSERT_TRUE(restored) << restored.error().detail;
-    EXPECT_FALSE(restored->replaced_is_readable);
+    EXPECT_FALSE(restored->replaced_is_sound);
     EXPECT_EQ(orders_of(*open_at(died)), Ids{"before"});
     EXPECT_TRUE(bytes_of(restored->replaced / "waybill.db") == bytes);
+}
+
+// It opens, and no restore could take it back.
+TEST_F(SqliteRestore, promises_no_undo_where_the_replaced_database_is_damaged_inside) {
+    {
+        const StorePtr store = open_at(died);
+        for (int i = 0; i < 300; ++i) ASSERT_TRUE(place(*store, "more-" + std::to_string(i)));
+    }
+    std::string bytes = bytes_of(died / "waybill.db");
+    std::fill(bytes.begin() + static_cast<std::ptrdiff_t>(bytes.size() * 3 / 4), bytes.end(), 'x');
+    write_bytes(died / "waybill.db", bytes);
+    const Result<RestoreReport> restored = put(died);
+    ASSERT_TRUE(restored) << restored.error().detail;
+    EXPECT_FALSE(restored->replaced_is_sound);
+    EXPECT_EQ(orders_of(*open_at(died)), Ids{"before"});
+    EXPECT_FALSE(restore({.data_dir = died, .file = restored->replaced}, clock_));
+}
+
+TEST_F(SqliteRestore, promises_no_undo_where_the_replaced_journal_is_damaged) {
+    {
+        const StorePtr store = open();
+        const HeldTables held(*store);
+        ASSERT_TRUE(place(*store, "in-journal-1"));
+        ASSERT_TRUE(place(*store, "in-journal-2"));
+        died = copy_of_disk("died-damaged");
+    }
+    std::string journal = bytes_of(died / "orders.journal");
+    journal[journal.find("Tea")] = 'S';
+    write_bytes(died / "orders.journal", journal);
+    const Result<RestoreReport> restored = put(died);
+    ASSERT_TRUE(restored) << restored.error().detail;
+    EXPECT_FALSE(restored->replaced_is_sound);
 }
 
 TEST_F(SqliteRestore, that_dies_at_any_step_leaves_the_old_shop_or_the_new) {
@@ -155,7 +187,7 @@ TEST_F(SqliteRestore, lets_nothing_through_where_the_database_was_moved_away) {
     ASSERT_EQ(names_in(died), names);
     const Result<RestoreReport> restored = put(died);
     ASSERT_TRUE(restored) << restored.error().detail;
-    EXPECT_FALSE(restored->replaced_is_readable);
+    EXPECT_FALSE(restored->replaced_is_sound);
     EXPECT_EQ(names_in(restored->replaced), names);
     EXPECT_EQ(bytes_of(restored->replaced / "secret"), "secret of now\n");
     EXPECT_EQ(names_in(died), (Ids{restored->replaced.filename(), "secret", "waybill.db"}));
