@@ -168,12 +168,14 @@ Result<void> copy_database(const std::filesystem::path& file, const SealedFile& 
     const OpenFile to(into, O_RDWR | O_CREAT | O_TRUNC);
     if (!to.is_open()) return file_trouble(into, errno);
     std::uint64_t at = 0;
+    bool is_written = true;
     const bool copied = read_pieces(from.get(), sealed.database_bytes, [&](std::string_view piece) {
-        const bool written = write_at(to.get(), at, piece);
+        is_written = write_at(to.get(), at, piece);
         at += piece.size();
-        return written;
+        return is_written;
     });
-    if (!copied || ::fsync(to.get()) != 0) return file_trouble(into, errno);
+    if (!copied) return file_trouble(is_written ? file : into, errno);
+    if (::fsync(to.get()) != 0) return file_trouble(into, errno);
     return {};
 }
 

@@ -16,6 +16,18 @@ using ::testing::Not;
 using waybill::testing::DiskStep;
 using waybill::testing::FaultyDisk;
 
+TEST_F(SqliteBackup, a_copy_names_the_file_that_failed) {
+    write_bytes(file(), "short");
+    const SealedFile longer{.database_bytes = 4'096, .sha256 = {}};
+    const fs::path into = directory_.path() / "into";
+    const Result<void> copied = copy_database(file(), longer, into);
+    ASSERT_FALSE(copied);
+    EXPECT_THAT(copied.error().detail, AllOf(HasSubstr(file()), Not(HasSubstr(into))));
+    const Result<void> full = copy_database(file(), {.database_bytes = 5, .sha256 = {}}, "/dev/full");
+    ASSERT_FALSE(full);
+    EXPECT_THAT(full.error().detail, HasSubstr("/dev/full"));
+}
+
 TEST_F(SqliteBackup, of_a_damaged_database_names_that_and_not_its_own_file) {
     {
         const StorePtr store = open();
