@@ -14,6 +14,7 @@ Result<std::unique_ptr<Store>> open_store(const Config& config, Clock& clock, Lo
     sqlite::SqliteOptions options = config.store;
     options.on_fatal = std::move(on_fatal);
     if (config.fulfilment.url.empty() && !config.has_sqs()) {
+        options.process_at_once = true;
         options.on_processed = [&metrics, &signal](std::size_t orders) {
             metrics.orders_processed.Increment(static_cast<double>(orders));
             signal.notify(WorkKind::send_mail);

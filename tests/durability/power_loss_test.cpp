@@ -40,7 +40,8 @@ protected:
         options_.fresh_orders_max = 64;
         options_.log_pages_max = 30;
         options_.busy_deadline = Milliseconds{200};
-        if (asks_nobody()) options_.on_processed = [this](std::size_t orders) { processed_ += orders; };
+        options_.process_at_once = asks_nobody();
+        options_.on_processed = [this](std::size_t orders) { processed_ += orders; };
     }
 
     // Every second shard is a shop without fulfilment.

@@ -106,7 +106,7 @@ Result<std::vector<FreshOrder>> read_missing(OrderJournal& journal, const std::f
 // Tables of another time may lack what the orders took.
 Result<void> recover(WriteQueue& writes, const SqliteOptions& options, FreshBatch missing) {
     try {
-        return writes.run([&](Transaction& t) { take_into_tables(t, missing, bool(options.on_processed)); });
+        return writes.run([&](Transaction& t) { take_into_tables(t, missing, options.process_at_once); });
     } catch (const std::runtime_error&) {
         return does_not_fit(options.data_dir, "does not fit its database.");
     }
@@ -143,7 +143,7 @@ Result<std::unique_ptr<OrderLog>> OrderLog::open(const SqliteOptions& options, D
         return std::unexpected(taken.error());
     }
     log.write(LogLevel::info, "orders-recovered", {{"orders", std::to_string(missing->size())}});
-    if (options.on_processed) options.on_processed(missing->size());
+    if (options.process_at_once && options.on_processed) options.on_processed(missing->size());
     return std::unique_ptr<OrderLog>(
         new OrderLog(options, database, writes, log, std::move(journal), missing->back()->sequence));
 }
@@ -266,7 +266,7 @@ void OrderLog::run(const std::stop_token& stop) {
         const Result<void> taken = absorb(orders);
         if (taken) {
             failures = 0;
-            if (options_.on_processed) options_.on_processed(orders.size());
+            if (options_.process_at_once && options_.on_processed) options_.on_processed(orders.size());
             fresh_.absorbed();
             continue;
         }
@@ -280,7 +280,7 @@ void OrderLog::run(const std::stop_token& stop) {
 
 Result<void> OrderLog::absorb(FreshBatch orders) {
     try {
-        return writes_.run([&](Transaction& t) { take_into_tables(t, orders, bool(options_.on_processed)); });
+        return writes_.run([&](Transaction& t) { take_into_tables(t, orders, options_.process_at_once); });
     } catch (const std::exception& error) {
         log_.write(LogLevel::error, "orders-absorbed-badly", {{"reason", error.what()}});
         return fail(ErrorCode::unavailable, "Orders that were placed cannot be taken into the tables.");

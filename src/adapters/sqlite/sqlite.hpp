@@ -18,6 +18,9 @@ namespace waybill::sqlite {
 // Who uses the data directory. Only a server migrates; one server, or one restore, at a time.
 enum class Access { server, command, restore };
 
+// The journal has two halves of this size. Part of its format: a data directory keeps it.
+inline constexpr std::uint64_t journal_half_bytes_default = 16u << 20;
+
 struct SqliteOptions {
     std::filesystem::path data_dir;
     Access access = Access::server;
@@ -29,16 +32,17 @@ struct SqliteOptions {
     // Orders that are durable in the journal and not in the tables yet; more wait.
     std::size_t fresh_orders_max = 16'384;
 
-    // The journal has two halves of this size. Part of its format: a data directory keeps it.
-    std::uint64_t journal_half_bytes = 16u << 20;
+    std::uint64_t journal_half_bytes = journal_half_bytes_default;
 
     // The log of the database is copied into it when it is this long, and readers are waited for (a
     // moment) at four times that. In pages of 4 KiB.
     int log_pages_max = 16'000;
 
-    // Set where nobody has to be asked whether an order can be fulfilled: it is then claimed and settled
-    // in the commit that takes it into the tables, Processed with its mail queued, and this is called
-    // with the number of such orders.
+    // Where nobody has to be asked whether an order can be fulfilled: it is claimed and settled in the commit
+    // that takes it into the tables, Processed with its mail queued.
+    bool process_at_once = false;
+
+    // Called with the number of orders that were processed so.
     std::function<void(std::size_t)> on_processed{};
 
     // Called once, from any thread, when the disk failed to sync again after everything was opened
@@ -55,7 +59,7 @@ struct BackupOptions {
     std::filesystem::path data_dir;
     std::filesystem::path file;
     bool replace = false;  // a file of this name
-    std::uint64_t journal_half_bytes = 16u << 20;
+    std::uint64_t journal_half_bytes = journal_half_bytes_default;
 };
 
 struct BackupReport {
@@ -80,14 +84,14 @@ struct RestoreOptions {
     std::filesystem::path data_dir;
     std::filesystem::path file;  // of back_up, or the data directory of a shop that is not in use
     Milliseconds lock_wait{5'000};
-    std::uint64_t journal_half_bytes = 16u << 20;
+    std::uint64_t journal_half_bytes = journal_half_bytes_default;
     std::function<void()> before_step{};  // for tests: what throws there is a death
 };
 
 struct RestoreReport {
     BackupReport backup;
     std::filesystem::path replaced;  // the folder with the data that was there; empty: there was none
-    bool replaced_is_sound = true;  // false: its database or journal is damaged, or its database missing
+    bool replaced_is_sound = true;   // false: its database or journal is damaged, or its database missing
 };
 
 // Puts a backup in the place of what the data directory holds: checked, brought to the present schema, and

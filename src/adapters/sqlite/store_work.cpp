@@ -172,7 +172,7 @@ Result<void> held_or_lost(std::int64_t changed) {
 
 // New orders are waited for only where they bring work, and there is not enough to do without them.
 Result<void> SqliteStore::wait_for_work(WorkKind kind, std::size_t max) {
-    if (kind != WorkKind::process_order || options_.on_processed) return {};
+    if (kind != WorkKind::process_order || options_.process_at_once) return {};
     if (!order_log_ || order_log_->is_empty()) return {};
     const Result<bool> is_enough = read([&](Connection& db) {
         Rows row = db.query("SELECT count(*) FROM (SELECT 1 FROM work WHERE kind = ?1 AND ready_at <= ?2 LIMIT ?3)",

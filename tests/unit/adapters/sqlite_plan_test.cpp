@@ -158,7 +158,7 @@ TEST_F(SqlitePlan, no_statement_reads_or_sorts_a_whole_table) {
 }
 
 TEST_F(SqlitePlan, nor_where_orders_are_processed_at_once) {
-    options_.on_processed = [](std::size_t) {};
+    options_.process_at_once = true;
     const StorePtr store = open();
     stock_up(*store);
     ASSERT_TRUE(place(*store, "o1"));

@@ -13,6 +13,7 @@ constexpr Milliseconds lease{15'000};
 class SqliteProcessed : public SqliteTest {
 protected:
     SqliteProcessed() {
+        options_.process_at_once = true;
         options_.on_processed = [this](std::size_t orders) { processed_ += orders; };
     }
 
@@ -36,6 +37,23 @@ protected:
 
     std::atomic<std::size_t> processed_ = 0;
 };
+
+// Who listens must not change what is stored.
+TEST_F(SqliteProcessed, is_decided_by_its_option_and_not_by_who_listens) {
+    for (const bool at_once : {false, true}) {
+        std::filesystem::remove_all(data_dir());
+        options_.process_at_once = at_once;
+        options_.on_processed =
+            at_once ? std::function<void(std::size_t)>{} : [this](std::size_t orders) { processed_ += orders; };
+        const StorePtr store = open();
+        stock_up(*store);
+        ASSERT_TRUE(place(*store, "o1"));
+        ASSERT_EQ(wait_for_tables(*store), 1u);
+        EXPECT_EQ(store->find_order(OrderId("o1"))->value().status,
+                  at_once ? OrderStatus::processed : OrderStatus::pending);
+    }
+    EXPECT_EQ(processed_, 0u);
+}
 
 TEST_F(SqliteProcessed, leaves_what_claim_and_settle_would_have_left) {
     const StorePtr store = open();
