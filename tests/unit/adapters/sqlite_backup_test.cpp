@@ -35,7 +35,7 @@ TEST_F(SqliteBackup, of_a_damaged_database_names_that_and_not_its_own_file) {
         for (int i = 0; i < 300; ++i) ASSERT_TRUE(place(*store, "o" + std::to_string(i)));
     }
     std::string bytes = bytes_of(database_file(data_dir()));
-    std::fill_n(bytes.begin() + static_cast<std::ptrdiff_t>(bytes.size() / 4), bytes.size() / 2, 'x');
+    std::fill(bytes.begin() + static_cast<std::ptrdiff_t>(bytes.size() * 3 / 4), bytes.end(), 'x');
     write_bytes(database_file(data_dir()), bytes);
     const Result<BackupReport> refused = take();
     ASSERT_FALSE(refused);

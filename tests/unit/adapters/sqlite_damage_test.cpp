@@ -61,8 +61,8 @@ protected:
         std::fstream file(database_file(data_dir()), std::ios::in | std::ios::out | std::ios::binary);
         file.seekg(0, std::ios::end);
         const std::streamoff size = file.tellg();
-        file.seekp(size / 4);
-        file << std::string(static_cast<std::size_t>(size / 2), 'x');
+        file.seekp(size * 3 / 4);
+        file << std::string(static_cast<std::size_t>(size / 4), 'x');
     }
 };
 

@@ -124,7 +124,7 @@ TEST_F(SqliteRestore, promises_no_undo_where_the_replaced_database_is_damaged_in
         for (int i = 0; i < 300; ++i) ASSERT_TRUE(place(*store, "more-" + std::to_string(i)));
     }
     std::string bytes = bytes_of(died / "waybill.db");
-    std::fill_n(bytes.begin() + static_cast<std::ptrdiff_t>(bytes.size() / 4), bytes.size() / 2, 'x');
+    std::fill(bytes.begin() + static_cast<std::ptrdiff_t>(bytes.size() * 3 / 4), bytes.end(), 'x');
     write_bytes(died / "waybill.db", bytes);
     const Result<RestoreReport> restored = put(died);
     ASSERT_TRUE(restored) << restored.error().detail;
