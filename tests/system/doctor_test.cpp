@@ -271,10 +271,11 @@ TEST_F(WrongCause, threads_that_cannot_start_are_not_the_mail_folders_fault) {
 
 TEST_F(Doctor, leaves_an_older_schema_as_it_is_and_says_what_updates_it) {
     begin_shop();
-    sql("ALTER TABLE orders DROP COLUMN trace; PRAGMA user_version = 3");
+    sql("DROP INDEX sessions_live; CREATE INDEX sessions_by_user ON sessions (user_id, created_at, session_id);"
+        " PRAGMA user_version = 4");
     const ProcessResult seen = run({"doctor"});
     EXPECT_EQ(seen.exit_status, 0) << seen.out;
-    EXPECT_THAT(seen.out, AllOf(HasSubstr("note  store"), HasSubstr("older Waybill (schema 3"),
+    EXPECT_THAT(seen.out, AllOf(HasSubstr("note  store"), HasSubstr("older Waybill (schema 4"),
                                 HasSubstr("start the server once")));
     const ProcessResult listed = run({"dead-letters", "ls"});
     EXPECT_EQ(listed.exit_status, 1);
