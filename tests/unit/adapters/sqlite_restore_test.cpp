@@ -77,6 +77,18 @@ protected:
         died = copy_of_disk("died");
     }
 
+    // With two batches in it, the first no longer as it was written.
+    void die_with_a_damaged_journal() {
+        const StorePtr store = open();
+        const HeldTables held(*store);
+        ASSERT_TRUE(place(*store, "in-journal-1"));
+        ASSERT_TRUE(place(*store, "in-journal-2"));
+        died = copy_of_disk("died-damaged");
+        std::string journal = bytes_of(died / "orders.journal");
+        journal[journal.find("Tea")] = 'S';
+        write_bytes(died / "orders.journal", journal);
+    }
+
     fs::path died;
     const Ids old_orders{"after-in-journal", "after-in-log", "before"};
 };
@@ -134,16 +146,7 @@ TEST_F(SqliteRestore, promises_no_undo_where_the_replaced_database_is_damaged_in
 }
 
 TEST_F(SqliteRestore, promises_no_undo_where_the_replaced_journal_is_damaged) {
-    {
-        const StorePtr store = open();
-        const HeldTables held(*store);
-        ASSERT_TRUE(place(*store, "in-journal-1"));
-        ASSERT_TRUE(place(*store, "in-journal-2"));
-        died = copy_of_disk("died-damaged");
-    }
-    std::string journal = bytes_of(died / "orders.journal");
-    journal[journal.find("Tea")] = 'S';
-    write_bytes(died / "orders.journal", journal);
+    die_with_a_damaged_journal();
     const Result<RestoreReport> restored = put(died);
     ASSERT_TRUE(restored) << restored.error().detail;
     EXPECT_FALSE(restored->replaced_is_sound);
@@ -248,19 +251,10 @@ TEST_F(SqliteRestore, refuses_a_folder_whose_journal_does_not_continue_its_datab
 
 // The server that finds the old journal beside the new database must pass over what no replay reaches.
 TEST_F(SqliteRestore, that_dies_before_a_damaged_journal_is_gone_lets_nothing_of_it_through) {
-    {
-        const StorePtr store = open();
-        const HeldTables held(*store);
-        ASSERT_TRUE(place(*store, "in-journal-1"));
-        ASSERT_TRUE(place(*store, "in-journal-2"));
-        died = copy_of_disk("died-damaged");
-    }
-    std::string journal = bytes_of(died / "orders.journal");
-    journal[journal.find("Tea")] = 'S';
+    die_with_a_damaged_journal();
     for (int dies_at = 1;; ++dies_at) {
         const fs::path dir = directory_.path() / ("try-" + std::to_string(dies_at));
         fs::copy(died, dir);
-        write_bytes(dir / "orders.journal", journal);
         int step = 0;
         bool has_died = false;
         try {
