@@ -302,6 +302,13 @@ bool is_otherwise_json(std::string_view document) {
     return read.is_complete();
 }
 
+// Where the parser stopped at what JSON allows, the fault lies behind it.
+std::string fault_of(const ErrorCodeOfParser& error, std::size_t read) {
+    const bool is_allowed = error == bj::error::too_deep || error == bj::error::exponent_overflow;
+    return "The body is not JSON (RFC 8259): " + (is_allowed ? "a fault" : error.message()) + " after octet " +
+           std::to_string(read) + ".";
+}
+
 JsonProblem refusal_of(const ErrorCodeOfParser& error, const TreeBuilder& builder) {
     if (error == bj::error::too_deep) {
         return refused(builder.pointer(), "too-deep",
@@ -344,8 +351,7 @@ std::expected<Json, JsonProblem> read_json(std::string_view text) {
 
     if (text.empty()) return std::unexpected(malformed("The body is empty."));
     if (!is_otherwise_json(text)) {
-        return std::unexpected(malformed("The body is not JSON (RFC 8259): " + error.message() + " after octet " +
-                                         std::to_string(read) + "."));
+        return std::unexpected(malformed(fault_of(error, read)));
     }
     return std::unexpected(builder.problem ? std::move(*builder.problem) : refusal_of(error, builder));
 }

@@ -263,6 +263,13 @@ TEST(ReadJson, what_lies_too_deep_is_malformed_where_it_would_be_higher_up) {
     EXPECT_TRUE(is_malformed(std::string(60'000, '[') + "}" + std::string(59'999, ']')));
 }
 
+TEST(ReadJson, names_no_fault_that_is_none) {
+    EXPECT_EQ(read_json(std::string(40, '[')).error().detail,
+              "The body is not JSON (RFC 8259): a fault after octet 32.");
+    EXPECT_TRUE(read_json("[1e99999999999]x").error().detail.starts_with("The body is not JSON (RFC 8259): a fault"));
+    EXPECT_TRUE(read_json("[1]x").error().detail.contains("extra data"));
+}
+
 TEST(ReadJson, reads_what_is_just_deep_enough) {
     EXPECT_TRUE(read_json(nested(json_depth_max)));
     EXPECT_TRUE(read_json(R"("\\uD800")"));
