@@ -129,7 +129,9 @@ std::optional<QueueReport> read_attributes(std::string_view answer) {
     if (!object) return std::nullopt;
     const json::object& attributes = object_at(*object, "Attributes");
     const auto visibility = integer_at(attributes, "VisibilityTimeout");
-    if (!visibility) return std::nullopt;
+    const bool is_possible =
+        visibility && *visibility >= 0 && *visibility <= sqs_visibility_max / std::chrono::seconds(1);
+    if (!is_possible) return std::nullopt;
     QueueReport report;
     report.fifo = string_at(attributes, "FifoQueue") == "true";
     report.visibility = std::chrono::seconds(*visibility);

@@ -104,6 +104,10 @@ TEST(SqsMessages, attributes_tell_what_the_doctor_compares) {
     EXPECT_EQ(report->waiting, 4);
     EXPECT_EQ(report->in_flight, 5);
     EXPECT_FALSE(read_attributes(R"({"Attributes":{"VisibilityTimeout":"30"}})")->receive_count_max);
+    EXPECT_TRUE(read_attributes(R"({"Attributes":{"VisibilityTimeout":"43200"}})"));
+    for (const char* impossible : {"-1", "43201", "60888899999999999"}) {
+        EXPECT_FALSE(read_attributes(R"({"Attributes":{"VisibilityTimeout":")" + std::string(impossible) + R"("}})"));
+    }
 }
 
 TEST(AwsErrors, the_code_is_found_where_each_service_puts_it) {
